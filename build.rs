@@ -1,0 +1,28 @@
+//! Generates the C and C++ header, and has the user's own C++ compiler confirm the ABI.
+
+use std::env;
+use std::path::PathBuf;
+
+#[path = "build/abi_check.rs"]
+mod abi_check;
+#[path = "build/header.rs"]
+mod header;
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(cxx_abi)");
+    // Always set. cbindgen turns it into `#if defined(__cplusplus)` around the C++ structs.
+    println!("cargo::rustc-cfg=cxx_abi");
+    // No version suffix: programs linked against the original's .so look for this name.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libdeepspeed_aio_utils.so");
+    // A symbol nobody provides is an error now, not when a user's program starts.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,defs");
+
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let outcome = header::generate(&out_dir).and_then(|()| abi_check::run(&out_dir));
+    if let Err(sentence) = outcome {
+        for line in sentence.lines() {
+            println!("cargo::error={line}");
+        }
+        std::process::exit(1);
+    }
+}

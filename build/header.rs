@@ -1,0 +1,31 @@
+//! The generated header: `OUT_DIR` always, `include/` on request.
+
+use std::path::Path;
+use std::{env, fs};
+
+const NAME: &str = "deepspeed_aio_utils.h";
+
+/// Writes the header to `out_dir`, and with `DSAIO_UPDATE_HEADER=1` to `include/` as well.
+pub fn generate(out_dir: &Path) -> Result<(), String> {
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=cbindgen.toml");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-env-changed=DSAIO_UPDATE_HEADER");
+
+    let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let config = cbindgen::Config::from_file(Path::new(&root).join("cbindgen.toml"))
+        .map_err(|error| format!("cbindgen.toml cannot be used: {error}"))?;
+    let bindings = cbindgen::Builder::new()
+        .with_crate(&root)
+        .with_config(config)
+        .generate()
+        .map_err(|error| format!("cbindgen cannot generate the header: {error}"))?;
+    bindings.write_to_file(out_dir.join(NAME));
+
+    if env::var_os("DSAIO_UPDATE_HEADER").is_some_and(|value| value == "1") {
+        let committed = Path::new(&root).join("include").join(NAME);
+        fs::copy(out_dir.join(NAME), &committed)
+            .map_err(|error| format!("{} cannot be written: {error}", committed.display()))?;
+    }
+    Ok(())
+}
