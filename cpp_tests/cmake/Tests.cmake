@@ -1,0 +1,39 @@
+# How a test is added.
+
+# A script that exits with this status was skipped, and says why on its last line.
+set(SKIP_STATUS 77)
+
+# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [ENVIRONMENT VAR=value ...])
+#
+# A GoogleTest program, each of its tests a ctest of its own, called <name>.<Suite>.<Test>.
+function(dsaio_gtest)
+  cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_compile_options(${ARG_NAME} PRIVATE -Wall -Wextra)
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES} test_support GTest::gtest_main)
+  gtest_discover_tests(${ARG_NAME}
+    TEST_PREFIX "${ARG_NAME}."
+    PROPERTIES LABELS ${ARG_LABEL} ENVIRONMENT "${ARG_ENVIRONMENT}" TIMEOUT 300
+    DISCOVERY_TIMEOUT 60)
+endfunction()
+
+# dsaio_script(NAME <name> LABEL <label> COMMAND ... [ENVIRONMENT VAR=value ...])
+#
+# A script. Exit status 0 is a pass, 77 a skip, anything else a failure.
+function(dsaio_script)
+  cmake_parse_arguments(ARG "" "NAME;LABEL" "COMMAND;ENVIRONMENT" ${ARGN})
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_COMMAND})
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL}
+    ENVIRONMENT "${ARG_ENVIRONMENT}" SKIP_RETURN_CODE ${SKIP_STATUS} TIMEOUT 300)
+endfunction()
+
+# dsaio_skipped(NAME <name> LABEL <label> REASON <reason>)
+#
+# A test that cannot be built here, reported as skipped.
+function(dsaio_skipped)
+  cmake_parse_arguments(ARG "" "NAME;LABEL;REASON" "" ${ARGN})
+  add_test(NAME ${ARG_NAME}
+    COMMAND sh -c "echo 'skipped: ${ARG_REASON}'; exit ${SKIP_STATUS}")
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL}
+    SKIP_RETURN_CODE ${SKIP_STATUS})
+endfunction()
