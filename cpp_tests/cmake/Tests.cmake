@@ -3,17 +3,18 @@
 # A script that exits with this status was skipped, and says why on its last line.
 set(SKIP_STATUS 77)
 
-# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [ENVIRONMENT VAR=value ...])
+# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [DEFINITIONS ...])
 #
 # A GoogleTest program, each of its tests a ctest of its own, called <name>.<Suite>.<Test>.
 function(dsaio_gtest)
-  cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_compile_options(${ARG_NAME} PRIVATE -Wall -Wextra)
+  target_compile_definitions(${ARG_NAME} PRIVATE ${ARG_DEFINITIONS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES} test_support GTest::gtest_main)
   gtest_discover_tests(${ARG_NAME}
     TEST_PREFIX "${ARG_NAME}."
-    PROPERTIES LABELS ${ARG_LABEL} ENVIRONMENT "${ARG_ENVIRONMENT}" TIMEOUT 300
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300
     DISCOVERY_TIMEOUT 60)
 endfunction()
 

@@ -1,7 +1,6 @@
 #include "support/loaded_library.h"
 
 #include <dlfcn.h>
-#include <cstdlib>
 #include <stdexcept>
 
 namespace {
@@ -12,15 +11,6 @@ void resolve(void* handle, const char* symbol, Function& function)
     void* address = dlsym(handle, symbol);
     if (address == nullptr) { throw std::runtime_error(dlerror()); }
     function = reinterpret_cast<Function>(address);
-}
-
-std::string from_environment(const char* variable)
-{
-    const char* path = getenv(variable);
-    if (path == nullptr) {
-        throw std::runtime_error(std::string(variable) + " is not set; run this test with ctest");
-    }
-    return path;
 }
 
 }  // namespace
@@ -46,15 +36,3 @@ LoadedLibrary::LoadedLibrary(const std::string& path)
 }
 
 LoadedLibrary::~LoadedLibrary() { dlclose(handle_); }
-
-LoadedLibrary& original()
-{
-    static LoadedLibrary library(from_environment("DSAIO_ORIGINAL"));
-    return library;
-}
-
-LoadedLibrary& ours()
-{
-    static LoadedLibrary library(from_environment("DSAIO_OURS"));
-    return library;
-}

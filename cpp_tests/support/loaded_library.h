@@ -29,8 +29,3 @@ class LoadedLibrary {
   private:
     void* handle_;
 };
-
-// Both sides of a comparison. Paths come from the environment, set by ctest: DSAIO_ORIGINAL and
-// DSAIO_OURS.
-LoadedLibrary& original();
-LoadedLibrary& ours();

@@ -1,0 +1,89 @@
+// A program as a user of DeepSpeed's sources has it: the unmodified callers, linked against a
+// libdeepspeed_aio_utils.so that lies beside it. It writes and reads a file in both modes and
+// prints what came of it on stdout, and on stderr which library it ran on.
+
+#include "callers/caller.h"
+#include "support/direct_io_dir.h"
+#include "support/pattern.h"
+
+#include <deepspeed_aio_utils.h>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <cinttypes>
+#include <cstdio>
+
+void* ds_page_aligned_alloc(const int64_t size, const bool lock);  // 0.19.8 declares it elsewhere
+
+namespace {
+
+constexpr int64_t size = (5 << 20) + 8192;  // no multiple of the block
+constexpr int64_t offset = 12288;
+
+// The bytes of all requests that prepare a transfer of a file by its number and an address that
+// every run has alike.
+uint64_t digest_of_requests()
+{
+    const auto xfer = std::make_unique<io_xfer_ctxt>(7, offset, 4096, size, nullptr);
+    std::vector<iocb> storage(16);
+    std::vector<iocb*> iocbs;
+    for (auto& iocb : storage) { iocbs.push_back(&iocb); }
+    uint64_t digest = 14695981039346656037u;
+    const auto add = [&](int n) {
+        const auto* bytes = reinterpret_cast<const unsigned char*>(storage.data());
+        for (size_t i = 0; i < n * sizeof(iocb); ++i) {
+            digest = (digest ^ bytes[i]) * 1099511628211u;
+        }
+    };
+    io_prep_generator generator(true, xfer, 131072);
+    while (const int n = generator.prep_iocbs(16, &iocbs)) { add(n); }
+    io_prep_context batch(false, xfer, 131072, &iocbs);
+    batch.prep_iocbs(16, 15 * 131072 + 1, nullptr, 4096);
+    add(16);
+    return digest;
+}
+
+bool round_trip(const std::string& directory, bool overlap)
+{
+    const TemporaryFile file(directory);
+    auto* buffer = static_cast<char*>(ds_page_aligned_alloc(size, false));
+    fill_pattern(buffer, size, overlap);
+    const int fd = open(file.path().c_str(), O_RDWR | O_DIRECT);
+    Request request{false, overlap, fd, offset, 0, size, buffer, 131072, 8, false};
+    move_bytes(request);
+    memset(buffer, 0, size);
+    request.read_op = true;
+    move_bytes(request);
+    int64_t by_path = -1, by_fd = -1;
+    get_file_size(file.path().c_str(), by_path);
+    get_fd_file_size(fd, by_fd);
+    close(fd);
+    const bool same = first_difference(buffer, size, overlap) == size;
+    free(buffer);
+    printf("%s: %s, sizes %" PRId64 " %" PRId64 "\n", overlap ? "overlap" : "sequential",
+           same ? "verified" : "DAMAGED", by_path, by_fd);
+    return same && by_path == size + offset && by_fd == by_path;
+}
+
+}  // namespace
+
+int main(int, char** argv)
+{
+    std::string reason;
+    const std::string directory = direct_io_dir(reason);
+    if (directory.empty()) {
+        printf("skipped: %s\n", reason.c_str());
+        return 77;
+    }
+    Dl_info library;
+    if (dladdr(reinterpret_cast<void*>(&get_file_size), &library) == 0) { return 1; }
+    const bool ours = dlsym(RTLD_DEFAULT, "dsaio_version") != nullptr;
+    fprintf(stderr, "%s runs on %s, %s\n", argv[0], library.dli_fname,
+            ours ? "ours" : "the original");
+    const int64_t missing = get_file_size("/nonexistent", *new int64_t);
+    printf("requests %016" PRIx64 ", missing file %" PRId64 "\n", digest_of_requests(), missing);
+    const bool sequential = round_trip(directory, false);
+    const bool overlap = round_trip(directory, true);
+    return sequential && overlap ? 0 : 1;
+}
