@@ -316,8 +316,14 @@ unsafe fn answer(function: &str, found: Option<i64>, size: *mut i64) -> i64 {
 unsafe fn page_aligned_alloc(size: i64, lock: bool) -> *mut c_void {
     // A negative size becomes a huge one, as the original's conversion to `size_t` has it, and is
     // refused for want of memory.
+    let errno = page_alloc::errno();
     let refusal = match page_alloc::allocate(size as usize, lock) {
-        Ok(buffer) => return buffer.as_ptr(),
+        Ok(buffer) => {
+            // What the machine was asked about may have failed on the way; the original's success
+            // leaves errno as it was.
+            page_alloc::set_errno(errno);
+            return buffer.as_ptr();
+        }
         Err(refusal) => refusal,
     };
     if let Refusal::Lock(errno) = refusal {

@@ -1,0 +1,113 @@
+//! What the machine, the process and the user's wishes are, asked of the kernel and of the
+//! environment. Whatever cannot be read counts as absent: then the buffer is the original's.
+
+use super::plan::{self, Facts};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::{env, fs, ptr};
+
+/// Processors that a mask has room for: the largest that Linux can be configured to.
+const MOST_CPUS: usize = 8192;
+
+/// The user's wishes. Read once: changing the environment while other threads read it is unsafe
+/// in C, so the less often it is read the better.
+struct Wishes {
+    huge_pages: bool,
+    threads: usize,
+}
+
+fn wishes() -> &'static Wishes {
+    static WISHES: OnceLock<Wishes> = OnceLock::new();
+    WISHES.get_or_init(|| Wishes {
+        huge_pages: env::var_os("DSAIO_HUGE_PAGES").is_none_or(|value| value != "never"),
+        threads: env::var("DSAIO_POPULATE_THREADS")
+            .ok()
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(usize::MAX),
+    })
+}
+
+/// The facts for a buffer that the calling thread asks for, and the processors that may populate
+/// it. Nothing is asked that has no use for such a buffer.
+pub(super) fn facts(size: usize, lock: bool) -> (Facts, Vec<usize>) {
+    let huge_page_size = match size >= plan::SMALLEST_HUGE_PAGE && wishes().huge_pages {
+        true => huge_page_size(),
+        false => None,
+    };
+    let processors = match lock && size >= plan::SMALLEST_FOR_THREADS && wishes().threads > 1 {
+        true => plan::populating(&affinity(), node_of_caller().as_deref()),
+        false => Vec::new(),
+    };
+    let facts = Facts {
+        page_size: page_size(),
+        huge_page_size,
+        processors: processors.len().min(wishes().threads),
+    };
+    (facts, processors)
+}
+
+/// The size of a page.
+pub(super) fn page_size() -> usize {
+    // SAFETY: sysconf takes any name.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+/// The size of a transparent huge page, where the kernel may use them.
+fn huge_page_size() -> Option<usize> {
+    let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
+    let modes = fs::read_to_string(directory.join("enabled")).ok()?;
+    if plan::chosen(&modes)? == "never" {
+        return None;
+    }
+    fs::read_to_string(directory.join("hpage_pmd_size")).ok()?.trim().parse().ok()
+}
+
+/// The processors that the calling thread may run on.
+fn affinity() -> Vec<usize> {
+    let mut mask = [0_u64; MOST_CPUS / 64];
+    // SAFETY: the mask is as long as stated. glibc takes masks of any length; the type in its
+    // signature is the fixed one for 1024 processors.
+    let status = unsafe {
+        libc::sched_getaffinity(0, size_of_val(&mask), mask.as_mut_ptr().cast::<libc::cpu_set_t>())
+    };
+    if status != 0 {
+        return Vec::new();
+    }
+    (0..MOST_CPUS).filter(|cpu| mask[cpu / 64] >> (cpu % 64) & 1 == 1).collect()
+}
+
+/// The processors of the node that the calling thread runs on, where there is more than one node.
+fn node_of_caller() -> Option<Vec<usize>> {
+    let nodes = Path::new("/sys/devices/system/node");
+    if plan::parse_cpu_list(&fs::read_to_string(nodes.join("online")).ok()?).len() < 2 {
+        return None;
+    }
+    let (mut cpu, mut node) = (0_u32, 0_u32);
+    // SAFETY: two integers to write to; the third argument has not been used since Linux 2.6.24.
+    let status = unsafe {
+        libc::syscall(
+            libc::SYS_getcpu,
+            &raw mut cpu,
+            &raw mut node,
+            ptr::null_mut::<libc::c_void>(),
+        )
+    };
+    if status != 0 {
+        return Some(Vec::new());
+    }
+    let list = fs::read_to_string(nodes.join(format!("node{node}/cpulist"))).unwrap_or_default();
+    Some(plan::parse_cpu_list(&list))
+}
+
+/// Lets the calling thread run on these processors only. A refusal is no harm: it then runs where
+/// it was allowed to before.
+pub(super) fn stay_on(processors: &[usize]) {
+    let mut mask = [0_u64; MOST_CPUS / 64];
+    for &cpu in processors.iter().filter(|&&cpu| cpu < MOST_CPUS) {
+        mask[cpu / 64] |= 1 << (cpu % 64);
+    }
+    // SAFETY: the mask is as long as stated.
+    unsafe {
+        libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast::<libc::cpu_set_t>())
+    };
+}

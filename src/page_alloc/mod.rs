@@ -1,0 +1,157 @@
+//! Page-aligned memory, page-locked on request, that `munlock` and `free` release.
+//!
+//! Callers of the original release with `munlock(ptr, size)` and `free(ptr)`. So the memory comes
+//! from `posix_memalign`, never from `mmap` and never from hugetlbfs.
+//!
+//! Within that contract a large locked buffer is built of transparent huge pages (D2 in the
+//! README): 512 times fewer pages to fault in, to lock, and to name in every request.
+
+mod machine;
+mod plan;
+mod populate;
+mod refusal;
+
+pub(crate) use refusal::{Refusal, errno, report_refused_lock, set_errno};
+
+use std::ffi::c_void;
+use std::io;
+use std::ptr::{self, NonNull};
+
+/// Allocates `size` bytes, page-aligned; with `lock` every page is resident and locked.
+///
+/// The memory is not initialised. It is released by `munlock` and `free`.
+///
+/// # Errors
+///
+/// The refusal; then nothing stays allocated.
+pub(crate) fn allocate(size: usize, lock: bool) -> Result<NonNull<c_void>, Refusal> {
+    let (facts, processors) = machine::facts(size, lock);
+    let plan = plan::plan(size, lock, &facts);
+    let buffer = memalign(plan.alignment, size)
+        // A tight RLIMIT_AS may have room for the buffer but not for its alignment.
+        .or_else(|_| memalign(facts.page_size, size))
+        .map_err(Refusal::Memory)?;
+    if lock {
+        if let Err(errno) = populate_and_lock(buffer, size, &plan, &processors) {
+            // SAFETY: allocated above, and handed to nobody.
+            unsafe { libc::free(buffer.as_ptr()) };
+            return Err(Refusal::Lock(errno));
+        }
+    }
+    Ok(buffer)
+}
+
+fn memalign(alignment: usize, size: usize) -> Result<NonNull<c_void>, i32> {
+    let mut buffer = ptr::null_mut();
+    // SAFETY: `buffer` is a pointer to write to; page sizes are powers of two and multiples of a
+    // pointer's size, as posix_memalign wants.
+    match unsafe { libc::posix_memalign(&mut buffer, alignment, size) } {
+        0 => NonNull::new(buffer).ok_or(libc::ENOMEM),
+        errno => Err(errno),
+    }
+}
+
+/// Makes every page of a new buffer resident and locked.
+///
+/// # Errors
+///
+/// The errno of the refusal; then nothing is locked.
+fn populate_and_lock(
+    buffer: NonNull<c_void>,
+    size: usize,
+    plan: &plan::Plan,
+    processors: &[usize],
+) -> Result<(), i32> {
+    let start = buffer.as_ptr();
+    // Advice after the fallback to a smaller alignment does no harm: the kernel uses what whole
+    // huge pages there are.
+    if plan.advised > 0 {
+        // SAFETY: a page-aligned part of a buffer that nobody uses yet. A refusal leaves small
+        // pages.
+        unsafe { libc::madvise(start, plan.advised, libc::MADV_HUGEPAGE) };
+    }
+    if plan.threads > 1 {
+        // Accounts for the lock without touching a page, so that a limit refuses at once and not
+        // after the work. Kernels before 4.4 have no mlock2; there mlock itself is the first to
+        // refuse, and populates alone.
+        // Called by number, because glibc has a function for it since 2.27 only.
+        let onfault = libc::c_ulong::from(libc::MLOCK_ONFAULT);
+        // SAFETY: the range is the buffer's.
+        match unsafe { libc::syscall(libc::SYS_mlock2, start, size, onfault) } {
+            0 => populate::populate(buffer, size, plan.threads, processors),
+            _ if errno() == libc::ENOSYS => {}
+            _ => return Err(errno()),
+        }
+    }
+    // SAFETY: the range is the buffer's.
+    if unsafe { libc::mlock(start, size) } == 0 {
+        return Ok(());
+    }
+    let errno = errno();
+    // Before a heap takes the memory back, in case it was locked in part.
+    // SAFETY: the range is the buffer's.
+    unsafe { libc::munlock(start, size) };
+    Err(errno)
+}
+
+/// Unlocks and frees what [`allocate`] returned.
+///
+/// # Safety
+///
+/// `buffer` came from [`allocate`] (or another malloc) with this `size`, was not freed, and is not
+/// used afterwards.
+pub(crate) unsafe fn release(buffer: NonNull<c_void>, size: usize) {
+    // SAFETY: the caller owns the range; unlocking what is not locked does nothing.
+    unsafe { libc::munlock(buffer.as_ptr(), size) };
+    // SAFETY: as the caller promised.
+    unsafe { libc::free(buffer.as_ptr()) };
+}
+
+/// A page-aligned buffer that unlocks and frees itself.
+///
+/// Its memory is not initialised, so it is reached through a pointer.
+#[derive(Debug)]
+pub struct PageBuffer {
+    start: NonNull<c_void>,
+    size: usize,
+}
+
+// SAFETY: the buffer owns its memory, and nothing in it belongs to a thread.
+unsafe impl Send for PageBuffer {}
+
+impl PageBuffer {
+    /// Allocates `size` bytes; with `lock` every page is resident and locked.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM where there is not that much memory; what `mlock(2)` answers where the pages cannot
+    /// be locked.
+    pub fn new(size: usize, lock: bool) -> io::Result<Self> {
+        match allocate(size, lock) {
+            Ok(start) => Ok(PageBuffer { start, size }),
+            Err(refusal) => Err(io::Error::from_raw_os_error(refusal.errno())),
+        }
+    }
+
+    /// The first byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr().cast()
+    }
+
+    /// The size in bytes.
+    pub fn len(&self) -> usize {
+        self.size
+    }
+
+    /// Whether the size is 0.
+    pub fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+}
+
+impl Drop for PageBuffer {
+    fn drop(&mut self) {
+        // SAFETY: `new` allocated it with this size, and nobody else frees it.
+        unsafe { release(self.start, self.size) }
+    }
+}

@@ -1,0 +1,200 @@
+//! How a buffer is allocated, decided from its size and from what the machine is. No system calls:
+//! every kind of machine can be tried here.
+#![forbid(unsafe_code)]
+
+/// malloc maps every request above this on its own, whatever it has learned: it is the ceiling of
+/// glibc's adaptive mmap threshold (`DEFAULT_MMAP_THRESHOLD_MAX` on 64-bit). A smaller request can
+/// come from the heap, where advice would outlive `free`.
+const ALWAYS_MAPPED: usize = 32 << 20;
+
+/// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an
+/// alignment to that would waste as much address space again as most buffers have.
+const LARGEST_ALIGNMENT: usize = 32 << 20;
+
+/// No kernel has transparent huge pages smaller than these (s390x).
+pub(super) const SMALLEST_HUGE_PAGE: usize = 1 << 20;
+
+/// A thread is started for so many bytes: clearing them takes some 10 ms, starting it some 50 us.
+const BYTES_PER_THREAD: usize = 128 << 20;
+
+/// Smaller buffers are populated by the caller alone.
+pub(super) const SMALLEST_FOR_THREADS: usize = 2 * BYTES_PER_THREAD;
+
+/// Memory bandwidth is used up long before all processors of a large machine are busy with it.
+const MOST_THREADS: usize = 8;
+
+/// What the machine, the process and the user's wishes are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// Size of a page.
+    pub(super) page_size: usize,
+    /// Size of a transparent huge page; `None` where the kernel has none or may not use them.
+    pub(super) huge_page_size: Option<usize>,
+    /// Processors that may populate memory where the caller's own touch would put it.
+    pub(super) processors: usize,
+}
+
+/// What to do, in this order: allocate, advise, populate, lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Alignment of the buffer in bytes.
+    pub(super) alignment: usize,
+    /// Bytes from the buffer's start that should become huge pages, whole ones only.
+    pub(super) advised: usize,
+    /// Threads, the caller's included, that populate the buffer before it is locked. With one,
+    /// the lock populates it.
+    pub(super) threads: usize,
+}
+
+/// The plan for a buffer of `size` bytes.
+pub(super) fn plan(size: usize, lock: bool, facts: &Facts) -> Plan {
+    let huge_page = facts
+        .huge_page_size
+        .filter(|&huge| huge > facts.page_size && huge <= LARGEST_ALIGNMENT && huge <= size);
+    // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
+    let advised = match huge_page {
+        Some(huge) if lock && size > ALWAYS_MAPPED => size / huge * huge,
+        _ => 0,
+    };
+    let threads = match lock {
+        true => (size / BYTES_PER_THREAD).min(facts.processors).clamp(1, MOST_THREADS),
+        false => 1,
+    };
+    Plan { alignment: huge_page.unwrap_or(facts.page_size), advised, threads }
+}
+
+/// The processors that populate for a caller: those it may run on, on a NUMA machine only those
+/// of its node, because memory is placed where it is first touched.
+pub(super) fn populating(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
+    match node {
+        None => affinity.to_vec(),
+        Some(node) => affinity.iter().copied().filter(|cpu| node.contains(cpu)).collect(),
+    }
+}
+
+/// The processors that a list of the kernel's ("0-3,8,10-11") names; an unreadable part names none.
+pub(super) fn parse_cpu_list(list: &str) -> Vec<usize> {
+    list.trim().split(',').filter_map(parse_range).flatten().collect()
+}
+
+fn parse_range(part: &str) -> Option<std::ops::RangeInclusive<usize>> {
+    let (first, last) = part.split_once('-').unwrap_or((part, part));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+/// The mode that a file of the kernel's such as "always [madvise] never" has chosen.
+pub(super) fn chosen(modes: &str) -> Option<&str> {
+    modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1 << 10;
+    const MIB: usize = 1 << 20;
+    const GIB: usize = 1 << 30;
+
+    fn x86(processors: usize) -> Facts {
+        Facts { page_size: 4 * KIB, huge_page_size: Some(2 * MIB), processors }
+    }
+
+    #[test]
+    fn a_large_locked_buffer_gets_huge_pages_and_threads() {
+        let expected = Plan { alignment: 2 * MIB, advised: GIB, threads: 4 };
+        assert_eq!(plan(GIB, true, &x86(4)), expected);
+    }
+
+    #[test]
+    fn only_whole_huge_pages_are_advised() {
+        assert_eq!(plan(GIB + 2 * MIB - 1, true, &x86(1)).advised, GIB);
+        assert_eq!(plan(GIB + 2 * MIB, true, &x86(1)).advised, GIB + 2 * MIB);
+    }
+
+    #[test]
+    fn an_unlocked_buffer_is_aligned_and_nothing_else() {
+        let expected = Plan { alignment: 2 * MIB, advised: 0, threads: 1 };
+        assert_eq!(plan(GIB, false, &x86(16)), expected);
+    }
+
+    #[test]
+    fn a_buffer_smaller_than_a_huge_page_is_page_aligned() {
+        for size in [0, 1, 4 * KIB, 2 * MIB - 1] {
+            let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
+            assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
+        }
+        assert_eq!(plan(2 * MIB, true, &x86(16)).alignment, 2 * MIB);
+    }
+
+    #[test]
+    fn what_malloc_may_take_from_the_heap_is_not_advised() {
+        assert_eq!(plan(32 * MIB, true, &x86(16)).advised, 0);
+        assert_eq!(plan(34 * MIB, true, &x86(16)).advised, 34 * MIB);
+    }
+
+    #[test]
+    fn threads_are_for_large_buffers_and_never_more_than_processors() {
+        assert_eq!(plan(255 * MIB, true, &x86(16)).threads, 1);
+        assert_eq!(plan(256 * MIB, true, &x86(16)).threads, 2);
+        assert_eq!(plan(64 * GIB, true, &x86(3)).threads, 3);
+        assert_eq!(plan(64 * GIB, true, &x86(192)).threads, 8);
+        // Where the caller's processors are unknown, it works alone.
+        assert_eq!(plan(64 * GIB, true, &x86(0)).threads, 1);
+    }
+
+    #[test]
+    fn without_huge_pages_the_alignment_is_the_originals() {
+        let facts = Facts { huge_page_size: None, ..x86(2) };
+        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 2 };
+        assert_eq!(plan(GIB, true, &facts), expected);
+    }
+
+    #[test]
+    fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
+        let facts = Facts { page_size: 16 * KIB, huge_page_size: Some(32 * MIB), processors: 1 };
+        let expected = Plan { alignment: 32 * MIB, advised: 992 * MIB, threads: 1 };
+        assert_eq!(plan(1000 * MIB, true, &facts), expected);
+    }
+
+    #[test]
+    fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
+        let facts = Facts { page_size: 64 * KIB, huge_page_size: Some(512 * MIB), processors: 4 };
+        let expected = Plan { alignment: 64 * KIB, advised: 0, threads: 4 };
+        assert_eq!(plan(4 * GIB, true, &facts), expected);
+    }
+
+    #[test]
+    fn no_size_makes_the_arithmetic_overflow() {
+        for size in [usize::MAX, i64::MAX as usize, i64::MIN as u64 as usize] {
+            assert!(plan(size, true, &x86(2)).advised <= size);
+        }
+    }
+
+    #[test]
+    fn on_one_node_every_allowed_processor_populates() {
+        assert_eq!(populating(&[1, 2, 5], None), [1, 2, 5]);
+    }
+
+    #[test]
+    fn on_two_nodes_only_the_callers_node_populates() {
+        let node1: Vec<usize> = parse_cpu_list("4-7,12-15");
+        assert_eq!(populating(&(0..16).collect::<Vec<_>>(), Some(&node1)), node1);
+        assert_eq!(populating(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
+        assert_eq!(populating(&[0, 1], Some(&node1)), [0_usize; 0]);
+    }
+
+    #[test]
+    fn cpu_lists_are_read_as_the_kernel_writes_them() {
+        assert_eq!(parse_cpu_list("0-3,8,10-11\n"), [0, 1, 2, 3, 8, 10, 11]);
+        assert_eq!(parse_cpu_list("0\n"), [0]);
+        assert_eq!(parse_cpu_list("\n"), [0_usize; 0]); // a node without processors
+        assert_eq!(parse_cpu_list("x,2-,3"), [3]);
+    }
+
+    #[test]
+    fn the_chosen_mode_is_the_one_in_brackets() {
+        assert_eq!(chosen("always [madvise] never\n"), Some("madvise"));
+        assert_eq!(chosen("always madvise [never]\n"), Some("never"));
+        assert_eq!(chosen(""), None);
+    }
+}
