@@ -1,0 +1,43 @@
+#!/bin/sh
+# The opt-outs: DSAIO_HUGE_PAGES=never and DSAIO_POPULATE_THREADS=1, alone and together.
+set -eu
+probe=$1
+cpus=$(nproc)
+# With "always" the kernel may use huge pages unasked, so there is nothing to opt out of.
+case $(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null) in
+*'[always]'*) huge=yes opted_out=any ;;
+*'[madvise]'*) huge=yes opted_out=no ;;
+*) huge=no opted_out=no ;;
+esac
+if [ "$cpus" -gt 1 ]; then helpers=yes; else helpers=no; fi
+
+# expect HELPERS HUGE [VARIABLE=value ...] [COMMAND ...]: how the buffer must be in that environment
+expect() {
+    expected="helpers $1
+huge $2
+resident yes"
+    shift 2
+    status=0
+    found=$(env "$@" "$probe") || status=$?
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: $found"
+        exit 77
+    fi
+    case $expected in
+    *any*) found=$(echo "$found" | sed 's/huge .*/huge any/') ;;
+    esac
+    if [ "$found" != "$expected" ]; then
+        printf 'FAILED with "%s": found\n%s\nexpected\n%s\n' "$*" "$found" "$expected"
+        exit 1
+    fi
+}
+
+expect "$helpers" "$huge"
+expect no "$huge" DSAIO_POPULATE_THREADS=1
+expect "$helpers" "$opted_out" DSAIO_HUGE_PAGES=never
+expect no "$opted_out" DSAIO_HUGE_PAGES=never DSAIO_POPULATE_THREADS=1
+# What is no opt-out changes nothing.
+expect "$helpers" "$huge" DSAIO_HUGE_PAGES=sometimes DSAIO_POPULATE_THREADS=many
+# A caller that may use one processor gets no helper.
+first=$(taskset -cp $$ | sed 's/.*: *//; s/[,-].*//')
+expect no "$huge" taskset -c "$first"

@@ -1,0 +1,206 @@
+// What ds_page_aligned_alloc(size, true) promises, as the kernel sees it.
+
+#include "allocator/memory_facts.h"
+
+#include <gtest/gtest.h>
+
+#include <deepspeed_aio_utils.h>
+
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <filesystem>
+#include <thread>
+
+namespace {
+
+class Locked : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        std::string reason;
+        if (!may_lock(1100 * MiB, reason)) { GTEST_SKIP() << reason; }
+    }
+    static void release(void* memory, int64_t size)
+    {
+        EXPECT_EQ(munlock(memory, size), 0);
+        free(memory);
+    }
+};
+
+TEST_F(Locked, EveryPageIsResidentAndLocked)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    // Below and above each limit of the plan: huge pages, own mappings, threads.
+    for (const int64_t size : {page, 2 * MiB, 32 * MiB, 34 * MiB + 4096, 300 * MiB + 1}) {
+        const int64_t before = locked_bytes();
+        void* memory = ds_page_aligned_alloc(size, true);
+        ASSERT_NE(memory, nullptr) << size;
+        const int64_t pages = (size + page - 1) / page;
+        EXPECT_EQ(resident_pages(memory, size), pages) << size;
+        EXPECT_EQ(locked_bytes() - before, pages * page) << size;
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % page, 0u) << size;
+        release(memory, size);
+        EXPECT_EQ(locked_bytes(), before) << size;
+    }
+}
+
+TEST_F(Locked, LargeBuffersLieOnHugePages)
+{
+    if (thp_mode() == "" || thp_mode() == "never") {
+        GTEST_SKIP() << "transparent huge pages are off (" << thp_mode()
+                     << "); set /sys/kernel/mm/transparent_hugepage/enabled to madvise";
+    }
+    const int64_t huge = huge_page_size();
+    if (huge > 32 * MiB) { GTEST_SKIP() << "huge pages of " << huge << " bytes are not used"; }
+    const int64_t size = 256 * MiB + huge / 2;
+    void* memory = ds_page_aligned_alloc(size, true);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % huge, 0u);
+    // Fragmented memory may leave a few small ones.
+    EXPECT_GE(huge_bytes(memory, size), 192 * MiB);
+    release(memory, size);
+}
+
+TEST_F(Locked, AnUnlockedBufferStaysUntouched)
+{
+    const long before = faults(RUSAGE_SELF);
+    void* memory = ds_page_aligned_alloc(512 * MiB, false);
+    EXPECT_LT(faults(RUSAGE_SELF) - before, 100);
+    EXPECT_LT(resident_pages(memory, 512 * MiB), 1024);
+    free(memory);
+}
+
+unsigned current_node()
+{
+    unsigned cpu = 0, node = 0;
+    syscall(SYS_getcpu, &cpu, &node, nullptr);
+    return node;
+}
+
+// First touch decides where pages live: on the node that the caller runs on, though it may leave it.
+TEST_F(Locked, PagesLiveOnTheCallersNode)
+{
+    cpu_set_t allowed;
+    ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    const int64_t size = 300 * MiB;
+    std::set<unsigned> done;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (!CPU_ISSET(cpu, &allowed)) { continue; }
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+        const unsigned node = current_node();
+        ASSERT_EQ(sched_setaffinity(0, sizeof allowed, &allowed), 0);
+        if (done.count(node) > 0) { continue; }
+
+        auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
+        ASSERT_NE(memory, nullptr);
+        std::vector<void*> samples;
+        for (int64_t at = 0; at < size; at += 4 * MiB) { samples.push_back(memory + at); }
+        std::vector<int> status(samples.size(), -1);
+        const bool known =
+            syscall(SYS_move_pages, 0, samples.size(), samples.data(), nullptr, status.data(), 0) == 0;
+        const int error = errno;
+        release(memory, size);
+        if (!known) { GTEST_SKIP() << "move_pages cannot be asked here: " << strerror(error); }
+        // A caller that the scheduler moved meanwhile says nothing; another processor will.
+        if (current_node() != node) { continue; }
+        done.insert(node);
+        for (const int where : status) { EXPECT_EQ(where, static_cast<int>(node)); }
+    }
+    EXPECT_FALSE(done.empty());
+}
+
+size_t tasks()
+{
+    size_t n = 0;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        n += task.exists();
+    }
+    return n;
+}
+
+TEST_F(Locked, NoThreadIsLeftBehind)
+{
+    void* memory = ds_page_aligned_alloc(1024 * MiB, true);
+    ASSERT_NE(memory, nullptr);
+    // A joined thread's entry in /proc goes a moment after the join.
+    for (int i = 0; i < 1000 && tasks() != 1; ++i) { usleep(1000); }
+    EXPECT_EQ(tasks(), 1u);
+    release(memory, 1024 * MiB);
+}
+
+TEST_F(Locked, NothingLeaksOverAThousandRounds)
+{
+    const int64_t size = 34 * MiB;
+    release(ds_page_aligned_alloc(size, true), size);
+    const int64_t locked = locked_bytes();
+    const int64_t mapped = proc_value("/proc/self/status", "VmSize");
+    for (int round = 0; round < 1000; ++round) {
+        void* memory = ds_page_aligned_alloc(size, true);
+        ASSERT_NE(memory, nullptr);
+        *static_cast<char*>(memory) = 1;
+        release(memory, size);
+    }
+    EXPECT_EQ(locked_bytes(), locked);
+    // A leak would be 34 GiB; malloc may keep one buffer.
+    EXPECT_LT(proc_value("/proc/self/status", "VmSize") - mapped, 2 * size);
+}
+
+TEST_F(Locked, EightThreadsAllocateAtOnce)
+{
+    const int64_t before = locked_bytes();
+    std::vector<std::thread> threads;
+    for (int id = 0; id < 8; ++id) {
+        threads.emplace_back([id] {
+            for (int round = 0; round < 4; ++round) {
+                const int64_t size = (30 + 10 * round) * MiB;
+                auto* memory = static_cast<unsigned char*>(ds_page_aligned_alloc(size, true));
+                ASSERT_NE(memory, nullptr);
+                for (int64_t i = 0; i < size; i += 4096) { memory[i] = id; }
+                for (int64_t i = 0; i < size; i += 4096) { ASSERT_EQ(memory[i], id); }
+                release(memory, size);
+            }
+        });
+    }
+    for (auto& thread : threads) { thread.join(); }
+    EXPECT_EQ(locked_bytes(), before);
+}
+
+TEST_F(Locked, ABufferSurvivesAFork)
+{
+    const int64_t size = 300 * MiB;
+    auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
+    ASSERT_NE(memory, nullptr);
+    memory[0] = memory[size - 1] = 1;
+    const pid_t child = fork();
+    if (child == 0) {
+        // The contents are inherited, the lock is not; the child may allocate on its own.
+        const bool inherited = memory[0] == 1 && memory[size - 1] == 1 && locked_bytes() == 0;
+        memory[0] = 2;
+        free(memory);
+        void* own = ds_page_aligned_alloc(size, true);
+        _exit(inherited && own != nullptr && resident_pages(own, size) == size / 4096 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(memory[0], 1);
+    EXPECT_EQ(locked_bytes() >= size, true);
+    release(memory, size);
+}
+
+// dsaio_alloc and dsaio_free: the same memory, released in one.
+TEST_F(Locked, TheFlatApiUnlocksAndFreesInOne)
+{
+    const int64_t before = locked_bytes();
+    void* memory = nullptr;
+    ASSERT_EQ(dsaio_alloc(300 * MiB, true, &memory), 0);
+    EXPECT_EQ(locked_bytes() - before, 300 * MiB);
+    EXPECT_EQ(dsaio_free(memory, 300 * MiB), 0);
+    EXPECT_EQ(locked_bytes(), before);
+}
+
+}  // namespace

@@ -1,0 +1,102 @@
+#pragma once
+
+// What the kernel says of memory: the tests' own view of what the allocator did.
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+inline constexpr int64_t MiB = 1 << 20;
+
+// A "Name:   123 kB" line of a file of /proc, in bytes; -1 where there is none.
+inline int64_t proc_value(const std::string& file, const std::string& name)
+{
+    std::ifstream in(file);
+    for (std::string word; in >> word;) {
+        if (word == name + ":") {
+            int64_t kib = -1;
+            in >> kib;
+            return kib * 1024;
+        }
+    }
+    return -1;
+}
+
+inline int64_t locked_bytes() { return proc_value("/proc/self/status", "VmLck"); }
+
+// Bytes of the range that lie on huge pages, by /proc/self/smaps. Counts whole mappings that begin
+// inside the range: the allocator's advice gives the range mappings of its own.
+inline int64_t huge_bytes(const void* start, int64_t size)
+{
+    const auto first = reinterpret_cast<uintptr_t>(start);
+    std::ifstream in("/proc/self/smaps");
+    int64_t total = 0;
+    bool inside = false;
+    for (std::string line; std::getline(in, line);) {
+        uintptr_t begin = 0, end = 0;
+        long kib = 0;
+        if (sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+            inside = begin >= first && begin < first + size;
+        } else if (inside && sscanf(line.c_str(), "AnonHugePages: %ld kB", &kib) == 1) {
+            total += kib * 1024;
+        }
+    }
+    return total;
+}
+
+inline int64_t resident_pages(void* start, int64_t size)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    std::vector<unsigned char> flags((size + page - 1) / page);
+    if (mincore(start, size, flags.data()) != 0) { return -1; }
+    int64_t resident = 0;
+    for (const unsigned char flag : flags) { resident += flag & 1; }
+    return resident;
+}
+
+// The mode of transparent huge pages: "always", "madvise", "never", or "" where there are none.
+inline std::string thp_mode()
+{
+    std::ifstream in("/sys/kernel/mm/transparent_hugepage/enabled");
+    for (std::string word; in >> word;) {
+        if (word.front() == '[') { return word.substr(1, word.size() - 2); }
+    }
+    return "";
+}
+
+inline int64_t huge_page_size()
+{
+    std::ifstream in("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    int64_t size = 0;
+    in >> size;
+    return size;
+}
+
+// Whether this process may lock so much; where it may not, `reason` says why.
+inline bool may_lock(int64_t size, std::string& reason)
+{
+    void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const bool allowed = mlock2(memory, size, MLOCK_ONFAULT) == 0;
+    munmap(memory, size);
+    if (!allowed) {
+        reason = "this process may not lock " + std::to_string(size) +
+                 " bytes; raise RLIMIT_MEMLOCK (ulimit -l) or grant CAP_IPC_LOCK";
+    }
+    return allowed;
+}
+
+// Page faults of the process, and those of the calling thread alone.
+inline long faults(int who)
+{
+    rusage usage{};
+    getrusage(who, &usage);
+    return usage.ru_minflt;
+}

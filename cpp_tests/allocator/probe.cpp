@@ -1,0 +1,25 @@
+// Allocates a locked buffer and prints what it is like, for tests that need a process of their own:
+// the environment is read once.
+
+#include "allocator/memory_facts.h"
+
+#include <deepspeed_aio_utils.h>
+
+int main(int argc, char** argv)
+{
+    const int64_t size = (argc > 1 ? atoll(argv[1]) : 512) * MiB;
+    std::string reason;
+    if (!may_lock(size, reason)) {
+        puts(reason.c_str());
+        return 77;
+    }
+    const long mine = faults(RUSAGE_THREAD), all = faults(RUSAGE_SELF);
+    void* memory = ds_page_aligned_alloc(size, true);
+    // A thread faults in its stack at least, so this counts 0 only where none was started.
+    const long by_helpers = (faults(RUSAGE_SELF) - all) - (faults(RUSAGE_THREAD) - mine);
+    printf("helpers %s\n", by_helpers > 0 ? "yes" : "no");
+    printf("huge %s\n", huge_bytes(memory, size) > size / 2 ? "yes" : "no");
+    printf("resident %s\n",
+           resident_pages(memory, size) == size / sysconf(_SC_PAGESIZE) ? "yes" : "no");
+    return 0;
+}

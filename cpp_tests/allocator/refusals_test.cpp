@@ -1,0 +1,151 @@
+// Refusals: null, the right errno, the documented text, memory as before, and no page touched on
+// the way. Each in a child process that first gives up what would make the refusal impossible.
+
+#include "allocator/memory_facts.h"
+
+#include <gtest/gtest.h>
+
+#include <deepspeed_aio_utils.h>
+
+#include <sys/wait.h>
+#include <functional>
+
+namespace {
+
+constexpr int cannot_limit = 77;
+
+// Runs `check` in a child and returns its exit status; `text` receives its stderr.
+int in_a_child(const std::function<int()>& check, std::string& text)
+{
+    int out[2];
+    if (pipe(out) != 0) { return -1; }
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(out[1], STDERR_FILENO);
+        _exit(check());
+    }
+    close(out[1]);
+    text.clear();
+    char buffer[4096];
+    for (ssize_t n; (n = read(out[0], buffer, sizeof buffer)) > 0;) { text.append(buffer, n); }
+    close(out[0]);
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// Asks for a buffer that must be refused. Bits of the answer: 1 not null, 2 wrong errno, 4 memory
+// locked, 8 memory still mapped, 16 pages touched.
+int refused(int64_t size, int expected_errno)
+{
+    // What the first allocation sets up once is not the refusal's.
+    free(ds_page_aligned_alloc(4096, false));
+    const int64_t mapped = proc_value("/proc/self/status", "VmSize");
+    const long touched = faults(RUSAGE_SELF);
+    errno = 0;
+    const void* memory = ds_page_aligned_alloc(size, true);
+    const int error = errno;
+    const long touching = faults(RUSAGE_SELF) - touched;
+    return (memory != nullptr ? 1 : 0) | (error != expected_errno ? 2 : 0) |
+           (locked_bytes() != 0 ? 4 : 0) |
+           (proc_value("/proc/self/status", "VmSize") - mapped > MiB ? 8 : 0) |
+           (touching > 200 ? 16 : 0);
+}
+
+int limit_locked_memory(rlim_t bytes)
+{
+    const rlimit limit{bytes, bytes};
+    // Root may lock whatever the limit says.
+    const bool unprivileged = geteuid() != 0 || setuid(65534) == 0;
+    return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && unprivileged ? 0 : cannot_limit;
+}
+
+class RefusedByTheLimit : public testing::TestWithParam<int64_t> {};
+
+TEST_P(RefusedByTheLimit, BeforeAnyPageIsTouched)
+{
+    const int64_t size = GetParam();
+    std::string text;
+    const int status = in_a_child(
+        [=] {
+            if (limit_locked_memory(MiB) != 0) { return cannot_limit; }
+            return refused(size, ENOMEM);
+        },
+        text);
+    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    EXPECT_EQ(status, 0);
+    const std::string bytes = std::to_string(size);
+    const std::string line1 = "mlock failed to allocate " + bytes + " bytes with error no 12 msg " +
+                              strerror(ENOMEM) + "\n";
+    EXPECT_EQ(text.substr(0, line1.size()), line1);
+    const std::string line2 = text.substr(line1.size());
+    EXPECT_NE(line2.find("RLIMIT_MEMLOCK is 1048576 bytes"), std::string::npos) << line2;
+    EXPECT_NE(line2.find(bytes + " bytes more were asked for"), std::string::npos) << line2;
+    EXPECT_EQ(line2.find('\n'), line2.size() - 1) << "one line";
+}
+
+// Without and with helper threads.
+INSTANTIATE_TEST_SUITE_P(Sizes, RefusedByTheLimit,
+                         testing::Values(2 * MiB, 100 * MiB, 1024 * MiB, 4096 * MiB));
+
+TEST(Refused, ByALimitOfNothing)
+{
+    std::string text;
+    const int status = in_a_child(
+        [] {
+            if (limit_locked_memory(0) != 0) { return cannot_limit; }
+            return refused(1024 * MiB, EPERM);
+        },
+        text);
+    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    EXPECT_EQ(status, 0);
+    EXPECT_NE(text.find("RLIMIT_MEMLOCK is 0 bytes"), std::string::npos) << text;
+}
+
+TEST(Refused, ByTheAddressSpace)
+{
+    std::string text;
+    const int status = in_a_child(
+        [] {
+            const rlimit limit{512 * MiB, 512 * MiB};
+            if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_limit; }
+            return refused(1024 * MiB, ENOMEM);
+        },
+        text);
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(text, "") << "the original says nothing either";
+}
+
+// Room for the buffer but not for its alignment too: the original succeeds, so must we.
+TEST(Refused, NotForWantOfRoomForTheAlignment)
+{
+    std::string text;
+    const int status = in_a_child(
+        [] {
+            std::string reason;
+            const int64_t size = 64 * MiB;
+            if (!may_lock(size, reason)) { return cannot_limit; }
+            free(ds_page_aligned_alloc(4096, false));
+            const int64_t mapped = proc_value("/proc/self/status", "VmSize");
+            // Aligning to 2 MiB takes 2 MiB more, to 4 KiB 4 KiB.
+            const rlim_t room = mapped + size + MiB;
+            const rlimit limit{room, room};
+            if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_limit; }
+            void* memory = ds_page_aligned_alloc(size, true);
+            return memory != nullptr && resident_pages(memory, size) * 4096 == size ? 0 : 1;
+        },
+        text);
+    if (status == cannot_limit) { GTEST_SKIP() << "this process may not lock 64 MiB"; }
+    EXPECT_EQ(status, 0) << text;
+}
+
+TEST(Refused, ForImpossibleSizes)
+{
+    std::string text;
+    for (const int64_t size : {int64_t(-1), int64_t(-4096), INT64_MIN, INT64_MAX}) {
+        EXPECT_EQ(in_a_child([=] { return refused(size, ENOMEM); }, text), 0) << size;
+        EXPECT_EQ(text, "") << size;
+    }
+}
+
+}  // namespace
