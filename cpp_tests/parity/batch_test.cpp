@@ -172,6 +172,10 @@ TEST(Batch, D1OverflowedByteCountStaysInsideTheTransfer)
         // The reason for the divergence, and a reminder to drop it should DeepSpeed mend it.
         EXPECT_NE(lengths(original(), transfer, 16 * MiB, queue_depth), right) << queue_depth;
     }
+    // One block, of which a product of 0 holds nothing; and two, of which 257 x 16 MiB holds one.
+    EXPECT_EQ(lengths(ours(), 5, 16 * MiB, 256), std::vector<uint64_t>{5});
+    EXPECT_EQ(lengths(ours(), 32 * int64_t(MiB), 16 * MiB, 257),
+              (std::vector<uint64_t>{16 * MiB, 16 * MiB}));
     // 300 x 16 MiB wraps to 704 MiB: 44 blocks' worth for 300 blocks.
     const std::vector<uint64_t> full(300, 16 * MiB);
     EXPECT_EQ(lengths(ours(), 300 * int64_t(16 * MiB), 16 * MiB, 300), full);
