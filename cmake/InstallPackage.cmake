@@ -25,6 +25,7 @@ install(FILES
   DESTINATION "${package_dir}")
 
 file(RELATIVE_PATH pc_to_prefix "/${pkgconfig_dir}" "/")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 list(TRANSFORM DSAIO_STATIC_DEPENDENCIES PREPEND "-l" OUTPUT_VARIABLE pc_private)
 list(JOIN pc_private " " pc_private)
 configure_file(cmake/deepspeed_aio_utils.pc.in

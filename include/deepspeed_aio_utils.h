@@ -17,12 +17,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <libaio.h>
 
 #ifdef __cplusplus
 // What the original header includes, because its users have come to rely on it.
 #include <assert.h>
 #include <fcntl.h>
+#include <libaio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,6 +43,10 @@
 #include <memory>
 #include <string>
 #include <vector>
+#else
+// libaio.h has it. Not included for C: it needs sigset_t, which strict C11 has only where the
+// program asks for it (_GNU_SOURCE).
+struct iocb;
 #endif
 
 /// What moves: a range of a file, and the memory on the other side.

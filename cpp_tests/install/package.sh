@@ -1,0 +1,26 @@
+# Sourced by the scripts of this folder, with CMAKE and BUILD (the build tree) in the environment.
+set -eu
+. "$here/../support/require.sh"
+unset DESTDIR LD_LIBRARY_PATH LD_PRELOAD
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-install-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+# An installed tree, $dir/installed.
+"$CMAKE" --install "$BUILD" --prefix "$dir/installed" > "$dir/install.log"
+
+# verify PROGRAM shared|static TREE: it prepares the right requests, and the shared library that it
+# runs on, if any, is the one in the tree.
+verify() {
+    "$1" > "$dir/printed"
+    printf '4096 bytes at 0\n4096 bytes at 4096\n1808 bytes at 8192\n' | diff -u - "$dir/printed"
+    ldd "$1" > "$dir/loaded"
+    case $2 in
+    shared) grep -q "libdeepspeed_aio_utils\.so => $3/" "$dir/loaded" ;;
+    static) ! grep -q libdeepspeed_aio_utils "$dir/loaded" ;;
+    esac || {
+        cat "$dir/loaded"
+        echo "FAILED: $1 should use the $2 library of $3"
+        exit 1
+    }
+    echo "passed: $(basename "$1") on $3"
+}

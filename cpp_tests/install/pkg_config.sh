@@ -1,0 +1,48 @@
+#!/bin/sh
+# A compiler with pkg-config's flags builds against the installed package, and again after the tree
+# was moved.
+#
+# usage: pkg_config.sh VERSION    CMAKE and BUILD in the environment
+here=$(dirname "$0")
+. "$here/package.sh"
+require pkg-config pkg-config
+require cc gcc
+require c++ g++
+
+pc() {
+    pkg-config "$@" deepspeed_aio_utils
+}
+
+# compile LANGUAGE LINKAGE COMPILER FLAGS...
+compile() {
+    program=$dir/$name/$1_$2 source=$here/consumer/consumer.$1 linkage=$2 compiler=$3
+    shift 3
+    $compiler $(pc --cflags) "$source" -o "$program" "$@"
+    # pkg-config gives the prefix as a way up from the .pc file.
+    verify "$program" $linkage "$(dirname "$pc_file")"
+}
+
+# build NAME TREE
+build() {
+    name=$1
+    mkdir "$dir/$name"
+    pc_file=$(find "$2" -name deepspeed_aio_utils.pc)
+    PKG_CONFIG_PATH=$(dirname "$pc_file")
+    export PKG_CONFIG_PATH
+    [ "$(pc --modversion)" = "$version" ]
+    libdir=$(pc --variable=libdir)
+    # With the archive in place of -l, which takes the shared library where both are there.
+    static=$(pc --static --libs | sed "s|-ldeepspeed_aio_utils|$libdir/libdeepspeed_aio_utils.a|")
+    # Unquoted: the flags are words. -nodefaultlibs leaves the archive nothing but the libraries
+    # that the package names, and libc.
+    compile c shared "cc -std=c11" $(pc --libs) "-Wl,-rpath,$libdir"
+    compile c static "cc -std=c11 -nodefaultlibs" $static -lc
+    compile cpp shared "c++ -std=c++14" $(pc --libs) "-Wl,-rpath,$libdir"
+    compile cpp static "c++ -std=c++14" $static
+}
+
+version=$1
+build before "$dir/installed"
+mkdir "$dir/elsewhere"
+mv "$dir/installed" "$dir/elsewhere/moved"
+build after "$dir/elsewhere/moved"

@@ -1,0 +1,37 @@
+#!/bin/sh
+# The page of assertions that build.rs has the user's compiler check: it compiles; and it does not
+# where the flags change a layout.
+#
+# usage: layouts_checked.sh SOURCE_DIRECTORY COMPILER FLAGS...
+set -eu
+. "$(dirname "$0")/../support/require.sh"
+source=$1
+shift
+require_compiler "$@"
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-layouts-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+
+check() {
+    "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build/abi_check.cpp"
+}
+refuses() {
+    assertion=$1
+    shift
+    if check "$@" 2> "$dir/errors"; then
+        echo "FAILED: $* was accepted"
+        exit 1
+    fi
+    grep -q "error: static assertion failed.*$assertion\|error: static_assert failed.*$assertion" \
+        "$dir/errors" || {
+        cat "$dir/errors"
+        echo "FAILED: no assertion on the $assertion failed"
+        exit 1
+    }
+}
+
+check "$@"
+refuses 'io_prep_context' "$@" -fpack-struct=4
+case " $* " in
+*" -stdlib=libc++ "*) ;;
+*) refuses 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;
+esac

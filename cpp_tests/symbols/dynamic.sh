@@ -1,0 +1,27 @@
+#!/bin/sh
+# The name that programs look for, and what the shared library itself needs.
+#
+# usage: dynamic.sh LIBRARY.so
+set -eu
+export LC_ALL=C
+dynamic=$(readelf --wide --dynamic "$1")
+
+soname=$(echo "$dynamic" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
+[ "$soname" = libdeepspeed_aio_utils.so ] || {
+    echo "FAILED: the SONAME is '$soname'"
+    exit 1
+}
+
+needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+echo "needs:" $needed
+echo "$needed" | grep -qx 'libc\.so\.6'
+# libdl and libpthread were parts of the C library with files of their own before glibc 2.34.
+for library in $needed; do
+    case $library in
+    libc.so.6 | libgcc_s.so.1 | ld-linux*.so.* | libdl.so.2 | libpthread.so.0) ;;
+    *)
+        echo "FAILED: it needs $library"
+        exit 1
+        ;;
+    esac
+done
