@@ -1,0 +1,24 @@
+# The front door. CMakeLists.txt builds and installs the library; this shows and tests it.
+
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.PHONY: help demo test header clean
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make demo    the original library and this one move the same file; SIZE=1GiB DIR=.demo
+demo:
+	@scripts/demo.sh
+
+#: make test    every test and check of the Rust and the C++ side
+test:
+	@scripts/test.sh
+
+#: make header  regenerates include/deepspeed_aio_utils.h from the Rust sources
+header:
+	DSAIO_UPDATE_HEADER=1 cargo build
+
+#: make clean   removes everything that was built
+clean:
+	rm -rf target build-* .demo

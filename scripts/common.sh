@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# What every script here starts with; sourced, not run.
+
+set -euo pipefail
+
+# shellcheck disable=SC2034  # used by the scripts that source this
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# rustup puts cargo there, and not everyone's shell looks there; before others, as rustup has it.
+PATH=${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH
+# Numbers and messages that can be parsed.
+export LC_ALL=C
+# The builds below are no sub-makes: `make demo DIR=...` must not set a DIR in them.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL CDPATH
+
+die() {
+  echo "$(basename "$0" .sh): $*" >&2
+  exit 1
+}

@@ -1,0 +1,121 @@
+#!/bin/bash
+# Every test and check there is. All steps run, whatever fails; the last line is the sum of them.
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+
+readonly build="$root/build-test"
+readonly logs="$build/logs"
+readonly target="${CARGO_TARGET_DIR:-$root/target}"
+export CARGO_TERM_COLOR=never GTEST_COLOR=no
+
+passed=0 failed=0 skipped=0
+step_lines=() skip_lines=()
+
+# start TITLE COMMAND...: runs it, output to $log, status to $status.
+start() {
+  title=$1
+  shift
+  log=$logs/$(tr -cs 'a-z0-9\n' - <<<"${title,,}").log
+  echo "== $title"
+  local began=$SECONDS
+  status=0
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  seconds=$((SECONDS - began))
+}
+
+# finish PASSED FAILED SKIPPED: counts the step. Its output is shown where something failed.
+finish() {
+  # Whatever was counted, a status is a status.
+  local n_failed=$2 counts
+  if ((status != 0 && n_failed == 0)); then n_failed=1; fi
+  counts="$1 passed, $n_failed failed, $3 skipped"
+  passed=$((passed + $1)) failed=$((failed + n_failed)) skipped=$((skipped + $3))
+  if ((n_failed > 0)); then without_passes "$log"; fi
+  step_lines+=("$(printf '%-24s %s (%d s)' "$title" "$counts" "$seconds")")
+  echo "   $counts ($seconds s)"
+}
+
+# ctest and cargo say a line or two for each test that passed; what failed would be lost among them.
+without_passes() {
+  grep -Ev '^ *[0-9]+/[0-9]+ Test +#.* Passed |^ +Start +[0-9]+: |^test .* \.\.\. ok$' "$1" || true
+}
+
+# A step that passes or fails as a whole.
+check() { # check TITLE COMMAND...
+  start "$@"
+  finish "$((status == 0))" "$((status != 0))" 0
+}
+
+# A step that only makes the next one possible: it counts where it fails.
+prepare() { # prepare TITLE COMMAND...
+  start "$@"
+  if ((status != 0)); then
+    finish 0 1 0
+    return 1
+  fi
+  echo "   ok ($seconds s)"
+}
+
+no_tests() {
+  echo "No test was run." >>"$log"
+  status=1
+}
+
+cargo_test() {
+  local p f s
+  start "cargo test" cargo test --locked --no-fail-fast
+  # One such line for each test program: test result: ok. 3 passed; 0 failed; 1 ignored; ...
+  read -r p f s < <(awk '/^test result:/ {
+      for (i = 2; i <= NF; i++) {
+        if ($i == "passed;") p += $(i - 1)
+        if ($i == "failed;") f += $(i - 1)
+        if ($i == "ignored;") s += $(i - 1)
+      }
+    } END { print p + 0, f + 0, s + 0 }' "$log")
+  ((p + f > 0)) || no_tests
+  while IFS= read -r line; do skip_lines+=("$line"); done < <(
+    sed -n 's/^test \(.*\) \.\.\. ignored\(, \)\{0,1\}\(.*\)/\1: \3/p' "$log" |
+      sed 's/: $/: no reason given/'
+  )
+  finish "$p" "$f" "$s"
+}
+
+c_harness() {
+  local xml=$build/ctest.xml p f s
+  prepare "configure C++ tests" cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release \
+    -DDSAIO_BUILD_TESTS=ON -DDSAIO_CARGO_TARGET_DIR="$target" || return 0
+  prepare "build C++ tests" cmake --build "$build" --parallel "$(nproc)" || return 0
+  rm -f "$xml"
+  start "ctest" ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure \
+    --no-tests=error --output-junit "$xml"
+  : >"$build/skipped"
+  read -r p f s < <("$root/scripts/ctest_counts.py" "$xml" "$build/skipped" 2>>"$log" || echo 0 0 0)
+  ((p + f > 0)) || no_tests
+  while IFS= read -r line; do skip_lines+=("$line"); done <"$build/skipped"
+  finish "$p" "$f" "$s"
+}
+
+summary() {
+  echo
+  if ((${#skip_lines[@]} > 0)); then
+    echo "Skipped:"
+    printf '  %s\n' "${skip_lines[@]}"
+    echo
+  fi
+  printf '%s\n' "${step_lines[@]}"
+  echo "$passed passed, $failed failed, $skipped skipped"
+  ((failed == 0))
+}
+
+mkdir -p "$logs"
+cd "$root"
+if ! scripts/setup.sh test; then
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+fi
+check "cargo fmt" cargo fmt --check
+check "cargo clippy" cargo clippy --locked --all-targets -- -D warnings
+cargo_test
+c_harness
+summary
