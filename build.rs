@@ -3,9 +3,9 @@
 use std::env;
 use std::path::PathBuf;
 
-#[path = "build/abi_check.rs"]
+#[path = "build_support/abi_check.rs"]
 mod abi_check;
-#[path = "build/header.rs"]
+#[path = "build_support/header.rs"]
 mod header;
 
 fn main() {

@@ -16,9 +16,10 @@ endif()
 set(DSAIO_SHARED_FILE "${cargo_out_dir}/libdeepspeed_aio_utils.so")
 set(DSAIO_STATIC_FILE "${cargo_out_dir}/libdeepspeed_aio_utils.a")
 
-# CXX: the compiler whose object layouts build.rs is to confirm is the one that builds the callers.
+# CXX and CXXFLAGS: the compiler whose object layouts build.rs is to confirm is the one that builds
+# the callers, with their flags.
 add_custom_target(deepspeed_aio_utils_cargo ALL
-  COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}"
+  COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}" "CXXFLAGS=${CMAKE_CXX_FLAGS}"
           "${CARGO}" build --locked --lib --profile ${cargo_profile}
           --manifest-path "${PROJECT_SOURCE_DIR}/Cargo.toml"
           --target-dir "${DSAIO_CARGO_TARGET_DIR}"

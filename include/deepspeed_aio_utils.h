@@ -32,10 +32,15 @@
 #if __has_include(<deepspeed_aio_types.h>)
 #include <deepspeed_aio_types.h>
 #endif
-// DeepSpeed 0.19.5 and later declare ds_page_aligned_alloc here.
-#if __has_include(<page_alloc.h>)
+// DeepSpeed 0.19.5 and later declare ds_page_aligned_alloc in page_alloc.h, which lies beside
+// deepspeed_pin_tensor.h. A default argument may be given only once, so a program that finds it by
+// another path, or declares the function itself, defines DSAIO_PAGE_ALLOC_DECLARED before it
+// includes this.
+#ifndef DSAIO_PAGE_ALLOC_DECLARED
+#if __has_include(<page_alloc.h>) && __has_include(<deepspeed_pin_tensor.h>)
 #include <page_alloc.h>
 #define DSAIO_PAGE_ALLOC_DECLARED
+#endif
 #endif
 #include <cstring>
 #include <fstream>
@@ -322,6 +327,10 @@ int64_t get_fd_file_size(const int fd, int64_t& size);
 ///
 /// With `lock`, every page is resident and locked in RAM on return. The caller owns the memory and
 /// releases it with munlock(ptr, size) and free(ptr).
+///
+/// From 2 MiB on the memory is aligned to huge pages; locked memory above 32 MiB lies on them where
+/// the kernel has some, and from 256 MiB on several threads populate it. DSAIO_HUGE_PAGES=never and
+/// DSAIO_POPULATE_THREADS=1 in the environment turn that off.
 ///
 /// @return the memory, or nullptr with the reason in errno and nothing allocated: ENOMEM where there
 ///         is not that much memory; what mlock(2) answers (ENOMEM, EAGAIN, EPERM) where it cannot be

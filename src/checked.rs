@@ -77,7 +77,12 @@ impl Transfer {
     /// # Errors
     ///
     /// A [`Misuse`] where a field, `block_size` or `position` is out of range.
-    pub fn blocks(&self, block_size: u64, position: i64, room: usize) -> Result<Blocks, Misuse> {
+    pub(crate) fn blocks(
+        &self,
+        block_size: u64,
+        position: i64,
+        room: usize,
+    ) -> Result<Blocks, Misuse> {
         let origin = self.origin()?;
         if block_size == 0 {
             return Err(Misuse::ZeroBlockSize);
@@ -122,6 +127,9 @@ impl Transfer {
     }
 }
 
+/// `bool` in a struct that C callers own, read as the byte that it is: whatever they wrote there.
+pub type CBool = u8;
+
 /// Hands out a transfer's blocks a few at a time, so that the queue never runs dry.
 ///
 /// All fields are set by the initialisation; change none of them afterwards.
@@ -135,7 +143,7 @@ pub struct Generator {
     /// Bytes handed out so far.
     pub position: i64,
     /// `true` reads the file, `false` writes it.
-    pub read_op: bool,
+    pub read_op: CBool,
 }
 
 impl Generator {
@@ -146,13 +154,13 @@ impl Generator {
     /// A [`Misuse`] where a field of `transfer`, or `block_size`, is out of range.
     pub fn new(transfer: Transfer, operation: Operation, block_size: u64) -> Result<Self, Misuse> {
         transfer.blocks(block_size, 0, 0)?;
-        let read_op = operation == Operation::Read;
+        let read_op = CBool::from(operation == Operation::Read);
         Ok(Generator { transfer, block_size, position: 0, read_op })
     }
 
     /// The direction.
     pub fn operation(&self) -> Operation {
-        Operation::from_read_op(self.read_op)
+        Operation::from_read_op(self.read_op != 0)
     }
 
     /// The next blocks, at most `room`, and the generator as it is after them.
@@ -160,7 +168,7 @@ impl Generator {
     /// # Errors
     ///
     /// A [`Misuse`] where a field has been made invalid since the generator was initialised.
-    pub fn next(&self, room: usize) -> Result<(Blocks, Generator), Misuse> {
+    pub(crate) fn next(&self, room: usize) -> Result<(Blocks, Generator), Misuse> {
         let blocks = self.transfer.blocks(self.block_size, self.position, room)?;
         let left = (self.transfer.num_bytes - self.position) as u64;
         let taken = (blocks.len() as u64).saturating_mul(self.block_size).min(left);
@@ -172,7 +180,7 @@ impl Generator {
     ///
     /// # Errors
     ///
-    /// As [`Generator::next`]; then neither the generator nor an iocb was changed.
+    /// A [`Misuse`] where a field has been made invalid since; then neither the generator nor an iocb was changed.
     pub fn prepare(&mut self, iocbs: &mut [Iocb]) -> Result<usize, Misuse> {
         let (blocks, after) = self.next(iocbs.len())?;
         let count = blocks.len();

@@ -33,7 +33,7 @@ impl Operation {
 /// libaio's `struct iocb` as the two commands used here fill it.
 ///
 /// Same layout as in libaio.h on LP64 (0.3.107 and later): asserted below, and by the C++
-/// compiler in `build/abi_check.cpp`.
+/// compiler in `build_support/abi_check.cpp`.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Iocb {

@@ -16,9 +16,9 @@
 //!
 //! | module | its one idea |
 //! |---|---|
-//! | [`mod@block`] | where block *k* of a transfer lies and how long it is; the only block arithmetic |
-//! | [`mod@batch`] | what one call of the original's `io_prep_context::prep_iocbs` asks for |
-//! | [`mod@progress`] | what the original's `io_prep_generator` remembers between calls |
+//! | `block` | where block *k* of a transfer lies and how long it is; the only block arithmetic |
+//! | `batch` | what one call of the original's `io_prep_context::prep_iocbs` asks for |
+//! | `progress` | what the original's `io_prep_generator` remembers between calls |
 //! | [`mod@checked`] | the same two preparations for callers who want an error instead of an abort |
 //! | [`mod@iocb`] | the 64 bytes that the kernel reads |
 //! | [`mod@file_size`] | `stat` and `fstat` |
@@ -47,14 +47,15 @@ compile_error!(
 );
 
 mod abi;
-pub mod batch;
-pub mod block;
+mod batch;
+mod block;
 pub mod checked;
+mod errno;
 pub mod file_size;
 pub mod iocb;
 pub mod misuse;
 pub mod page_alloc;
-pub mod progress;
+mod progress;
 mod report;
 
 pub use checked::{Generator, Transfer};

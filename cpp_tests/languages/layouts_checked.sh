@@ -12,7 +12,7 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-layouts-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 check() {
-    "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build/abi_check.cpp"
+    "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build_support/abi_check.cpp"
 }
 refuses() {
     assertion=$1

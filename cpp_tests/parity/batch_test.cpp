@@ -182,6 +182,22 @@ TEST(Batch, D1OverflowedByteCountStaysInsideTheTransfer)
     EXPECT_NE(lengths(original(), 300 * int64_t(16 * MiB), 16 * MiB, 300), full);
 }
 
+// The second batch of a transfer: what is left is counted from where the batch starts.
+TEST(Batch, D1TheLastBatchEndsWhereTheTransferEnds)
+{
+    constexpr int64_t MiB = 1 << 20;
+    Transfer transfer;
+    transfer.num_bytes = 2048 * MiB + 24 * MiB;
+    const int64_t done = 2048 * MiB;
+    const auto product = static_cast<uint64_t>(int64_t(-2147483648));  // 128 x 16 MiB, as an int
+    const Call call{true, uint64_t(16 * MiB), 2, product,
+                    static_cast<const char*>(transfer.buffer) + done, done};
+    const Outcome outcome(ours(), transfer, call, 2);
+    EXPECT_EQ(outcome.iocbs[0].u.c.nbytes, uint64_t(16 * MiB));
+    EXPECT_EQ(outcome.iocbs[1].u.c.nbytes, uint64_t(8 * MiB));
+    EXPECT_EQ(outcome.iocbs[1].u.c.offset, done + 16 * MiB);
+}
+
 TEST(Batch, D1BlocksPastTheTransfersEndAreEmpty)
 {
     Transfer transfer;

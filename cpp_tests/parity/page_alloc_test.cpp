@@ -68,6 +68,24 @@ TEST_P(PageAlloc, MoreThanThereIsIsRefusedInSilence)
     }
 }
 
+// Also where looking at the machine fails on the way: no file can be opened.
+TEST_P(PageAlloc, SuccessLeavesErrnoAlone)
+{
+    LoadedLibrary& allocator = library();
+    const pid_t child = fork();
+    if (child == 0) {
+        const rlimit none{0, 0};
+        if (setrlimit(RLIMIT_NOFILE, &none) != 0) { _exit(2); }
+        errno = 4711;
+        const bool allocated = allocator.page_aligned_alloc(64 << 20, false) != nullptr &&
+                               allocator.page_aligned_alloc(page, true) != nullptr;
+        _exit(allocated && errno == 4711 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Library, PageAlloc, testing::Bool(),
                          [](const auto& info) { return info.param ? "Ours" : "Original"; });
 

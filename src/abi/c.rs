@@ -7,6 +7,7 @@
 //! for what it points to cannot be told from a good one. The `SAFETY` comments below rest on that.
 
 use crate::checked::{Generator, Transfer};
+use crate::errno;
 use crate::file_size;
 use crate::iocb::{Iocb, Operation};
 use crate::misuse::Misuse;
@@ -14,7 +15,7 @@ use crate::page_alloc;
 use crate::{VERSION, block::Blocks};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr::NonNull;
-use std::{io, slice};
+use std::slice;
 
 /// Prepares the blocks of a transfer from a position on.
 ///
@@ -236,6 +237,6 @@ fn store_size(size: *mut i64, ask: impl FnOnce() -> Option<i64>) -> c_int {
             unsafe { size.write(bytes) };
             0
         }
-        None => -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO),
+        None => -errno::get(),
     }
 }

@@ -13,6 +13,7 @@ use super::cxx_types::{
 };
 use crate::batch::Batch;
 use crate::block::{Blocks, Origin};
+use crate::errno;
 use crate::file_size;
 use crate::iocb::{Iocb, Operation};
 use crate::misuse::Misuse;
@@ -316,12 +317,12 @@ unsafe fn answer(function: &str, found: Option<i64>, size: *mut i64) -> i64 {
 unsafe fn page_aligned_alloc(size: i64, lock: bool) -> *mut c_void {
     // A negative size becomes a huge one, as the original's conversion to `size_t` has it, and is
     // refused for want of memory.
-    let errno = page_alloc::errno();
+    let before = errno::get();
     let refusal = match page_alloc::allocate(size as usize, lock) {
         Ok(buffer) => {
             // What the machine was asked about may have failed on the way; the original's success
             // leaves errno as it was.
-            page_alloc::set_errno(errno);
+            errno::set(before);
             return buffer.as_ptr();
         }
         Err(refusal) => refusal,
@@ -329,6 +330,6 @@ unsafe fn page_aligned_alloc(size: i64, lock: bool) -> *mut c_void {
     if let Refusal::Lock(errno) = refusal {
         page_alloc::report_refused_lock(size, errno);
     }
-    page_alloc::set_errno(refusal.errno());
+    errno::set(refusal.errno());
     ptr::null_mut()
 }

@@ -1,7 +1,7 @@
 //! What the machine, the process and the user's wishes are, asked of the kernel and of the
 //! environment. Whatever cannot be read counts as absent: then the buffer is the original's.
 
-use super::plan::{self, Facts};
+use super::plan::{self, Facts, Wishes};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::{env, fs, ptr};
@@ -11,37 +11,33 @@ const MOST_CPUS: usize = 8192;
 
 /// The user's wishes. Read once: changing the environment while other threads read it is unsafe
 /// in C, so the less often it is read the better.
-struct Wishes {
-    huge_pages: bool,
-    threads: usize,
-}
-
-fn wishes() -> &'static Wishes {
+fn wishes() -> Wishes {
     static WISHES: OnceLock<Wishes> = OnceLock::new();
-    WISHES.get_or_init(|| Wishes {
-        huge_pages: env::var_os("DSAIO_HUGE_PAGES").is_none_or(|value| value != "never"),
-        threads: env::var("DSAIO_POPULATE_THREADS")
-            .ok()
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(usize::MAX),
+    *WISHES.get_or_init(|| {
+        let variable = |name| env::var(name).ok();
+        Wishes::parse(
+            variable("DSAIO_HUGE_PAGES").as_deref(),
+            variable("DSAIO_POPULATE_THREADS").as_deref(),
+        )
     })
 }
 
 /// The facts for a buffer that the calling thread asks for, and the processors that may populate
 /// it. Nothing is asked that has no use for such a buffer.
 pub(super) fn facts(size: usize, lock: bool) -> (Facts, Vec<usize>) {
-    let huge_page_size = match size >= plan::SMALLEST_HUGE_PAGE && wishes().huge_pages {
-        true => huge_page_size(),
+    let huge_pages = match size >= plan::SMALLEST_HUGE_PAGE {
+        true => huge_pages(),
         false => None,
     };
-    let processors = match lock && size >= plan::SMALLEST_FOR_THREADS && wishes().threads > 1 {
+    let processors = match lock && size >= plan::SMALLEST_FOR_THREADS {
         true => plan::populating(&affinity(), node_of_caller().as_deref()),
         false => Vec::new(),
     };
     let facts = Facts {
         page_size: page_size(),
-        huge_page_size,
-        processors: processors.len().min(wishes().threads),
+        huge_pages,
+        processors: processors.len(),
+        wishes: wishes(),
     };
     (facts, processors)
 }
@@ -52,14 +48,12 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// The size of a transparent huge page, where the kernel may use them.
-fn huge_page_size() -> Option<usize> {
+/// The size of a transparent huge page, and the kernel's modes.
+fn huge_pages() -> Option<(usize, String)> {
     let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
     let modes = fs::read_to_string(directory.join("enabled")).ok()?;
-    if plan::chosen(&modes)? == "never" {
-        return None;
-    }
-    fs::read_to_string(directory.join("hpage_pmd_size")).ok()?.trim().parse().ok()
+    let size = fs::read_to_string(directory.join("hpage_pmd_size")).ok()?;
+    Some((size.trim().parse().ok()?, modes))
 }
 
 /// The processors that the calling thread may run on.

@@ -11,8 +11,9 @@ mod plan;
 mod populate;
 mod refusal;
 
-pub(crate) use refusal::{Refusal, errno, report_refused_lock, set_errno};
+pub(crate) use refusal::{Refusal, report_refused_lock};
 
+use crate::errno;
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
@@ -34,7 +35,7 @@ pub(crate) fn allocate(size: usize, lock: bool) -> Result<NonNull<c_void>, Refus
     if lock {
         if let Err(errno) = populate_and_lock(buffer, size, &plan, &processors) {
             // SAFETY: allocated above, and handed to nobody.
-            unsafe { libc::free(buffer.as_ptr()) };
+            unsafe { release(buffer, size) };
             return Err(Refusal::Lock(errno));
         }
     }
@@ -70,28 +71,34 @@ fn populate_and_lock(
         // pages.
         unsafe { libc::madvise(start, plan.advised, libc::MADV_HUGEPAGE) };
     }
-    if plan.threads > 1 {
-        // Accounts for the lock without touching a page, so that a limit refuses at once and not
-        // after the work. Kernels before 4.4 have no mlock2; there mlock itself is the first to
-        // refuse, and populates alone.
-        // Called by number, because glibc has a function for it since 2.27 only.
-        let onfault = libc::c_ulong::from(libc::MLOCK_ONFAULT);
+    if plan.threads > 1 && lock_on_fault(start, size) {
+        populate::populate(buffer, size, plan.threads, processors);
+    }
+    // The lock that counts. Where nothing was locked before, it too accounts before it touches.
+    lock(start, size).or_else(|_| {
+        // Kernels 4.4 to 4.8 account twice for what is locked already. Also, a lock that was
+        // refused half-way must not stay on memory that a heap takes back.
         // SAFETY: the range is the buffer's.
-        match unsafe { libc::syscall(libc::SYS_mlock2, start, size, onfault) } {
-            0 => populate::populate(buffer, size, plan.threads, processors),
-            _ if errno() == libc::ENOSYS => {}
-            _ => return Err(errno()),
-        }
-    }
+        unsafe { libc::munlock(start, size) };
+        lock(start, size)
+    })
+}
+
+/// Accounts for the lock without touching a page, so that a limit refuses at once and not after
+/// the work of populating. False where it cannot be had: a limit, or a kernel before 4.4.
+fn lock_on_fault(start: *mut c_void, size: usize) -> bool {
+    // Called by number, because glibc has a function for it since 2.27 only.
+    let onfault = libc::c_ulong::from(libc::MLOCK_ONFAULT);
     // SAFETY: the range is the buffer's.
-    if unsafe { libc::mlock(start, size) } == 0 {
-        return Ok(());
-    }
-    let errno = errno();
-    // Before a heap takes the memory back, in case it was locked in part.
+    unsafe { libc::syscall(libc::SYS_mlock2, start, size, onfault) == 0 }
+}
+
+fn lock(start: *mut c_void, size: usize) -> Result<(), i32> {
     // SAFETY: the range is the buffer's.
-    unsafe { libc::munlock(start, size) };
-    Err(errno)
+    match unsafe { libc::mlock(start, size) } {
+        0 => Ok(()),
+        _ => Err(errno::get()),
+    }
 }
 
 /// Unlocks and frees what [`allocate`] returned.

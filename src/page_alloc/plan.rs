@@ -23,15 +23,47 @@ pub(super) const SMALLEST_FOR_THREADS: usize = 2 * BYTES_PER_THREAD;
 /// Memory bandwidth is used up long before all processors of a large machine are busy with it.
 const MOST_THREADS: usize = 8;
 
+/// What the user wants, by the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wishes {
+    /// Whether huge pages may be used.
+    pub(super) huge_pages: bool,
+    /// How many threads may populate a buffer, the caller's included.
+    pub(super) threads: usize,
+}
+
+impl Wishes {
+    /// The wishes that `DSAIO_HUGE_PAGES` and `DSAIO_POPULATE_THREADS` express. What is no opt-out
+    /// changes nothing.
+    pub(super) fn parse(huge_pages: Option<&str>, threads: Option<&str>) -> Self {
+        Wishes {
+            huge_pages: huge_pages != Some("never"),
+            threads: threads.and_then(|n| n.parse().ok()).unwrap_or(usize::MAX),
+        }
+    }
+}
+
 /// What the machine, the process and the user's wishes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts {
     /// Size of a page.
     pub(super) page_size: usize,
-    /// Size of a transparent huge page; `None` where the kernel has none or may not use them.
-    pub(super) huge_page_size: Option<usize>,
+    /// Size of a transparent huge page, and the kernel's modes, such as "always [madvise] never";
+    /// `None` where the kernel has none.
+    pub(super) huge_pages: Option<(usize, String)>,
     /// Processors that may populate memory where the caller's own touch would put it.
     pub(super) processors: usize,
+    /// What the user wants.
+    pub(super) wishes: Wishes,
+}
+
+impl Facts {
+    /// The size of a huge page, where the kernel and the user allow them and they are of use.
+    fn huge_page(&self) -> Option<usize> {
+        let (size, modes) = self.huge_pages.as_ref()?;
+        let allowed = self.wishes.huge_pages && chosen(modes).is_some_and(|mode| mode != "never");
+        (allowed && *size > self.page_size && *size <= LARGEST_ALIGNMENT).then_some(*size)
+    }
 }
 
 /// What to do, in this order: allocate, advise, populate, lock.
@@ -48,18 +80,14 @@ pub(super) struct Plan {
 
 /// The plan for a buffer of `size` bytes.
 pub(super) fn plan(size: usize, lock: bool, facts: &Facts) -> Plan {
-    let huge_page = facts
-        .huge_page_size
-        .filter(|&huge| huge > facts.page_size && huge <= LARGEST_ALIGNMENT && huge <= size);
+    let huge_page = facts.huge_page().filter(|&huge| huge <= size);
     // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
     let advised = match huge_page {
         Some(huge) if lock && size > ALWAYS_MAPPED => size / huge * huge,
         _ => 0,
     };
-    let threads = match lock {
-        true => (size / BYTES_PER_THREAD).min(facts.processors).clamp(1, MOST_THREADS),
-        false => 1,
-    };
+    let most = facts.processors.min(facts.wishes.threads).min(MOST_THREADS);
+    let threads = if lock { (size / BYTES_PER_THREAD).min(most).max(1) } else { 1 };
     Plan { alignment: huge_page.unwrap_or(facts.page_size), advised, threads }
 }
 
@@ -83,7 +111,7 @@ fn parse_range(part: &str) -> Option<std::ops::RangeInclusive<usize>> {
 }
 
 /// The mode that a file of the kernel's such as "always [madvise] never" has chosen.
-pub(super) fn chosen(modes: &str) -> Option<&str> {
+fn chosen(modes: &str) -> Option<&str> {
     modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
 }
 
@@ -95,8 +123,17 @@ mod tests {
     const MIB: usize = 1 << 20;
     const GIB: usize = 1 << 30;
 
+    fn machine(page_size: usize, huge_page_size: usize, processors: usize) -> Facts {
+        Facts {
+            page_size,
+            huge_pages: Some((huge_page_size, "always [madvise] never\n".to_owned())),
+            processors,
+            wishes: Wishes::parse(None, None),
+        }
+    }
+
     fn x86(processors: usize) -> Facts {
-        Facts { page_size: 4 * KIB, huge_page_size: Some(2 * MIB), processors }
+        machine(4 * KIB, 2 * MIB, processors)
     }
 
     #[test]
@@ -144,21 +181,47 @@ mod tests {
 
     #[test]
     fn without_huge_pages_the_alignment_is_the_originals() {
-        let facts = Facts { huge_page_size: None, ..x86(2) };
         let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 2 };
-        assert_eq!(plan(GIB, true, &facts), expected);
+        let none = Facts { huge_pages: None, ..x86(2) };
+        assert_eq!(plan(GIB, true, &none), expected);
+        for modes in ["always madvise [never]\n", "", "no mode"] {
+            let off = Facts { huge_pages: Some((2 * MIB, modes.to_owned())), ..x86(2) };
+            assert_eq!(plan(GIB, true, &off), expected, "{modes}");
+        }
+    }
+
+    #[test]
+    fn always_is_as_good_as_madvise() {
+        let facts =
+            Facts { huge_pages: Some((2 * MIB, "[always] madvise never\n".to_owned())), ..x86(2) };
+        assert_eq!(plan(GIB, true, &facts), plan(GIB, true, &x86(2)));
+    }
+
+    #[test]
+    fn the_user_may_opt_out_of_huge_pages_and_of_threads() {
+        let wish = |huge, threads| Facts { wishes: Wishes::parse(huge, threads), ..x86(4) };
+        let never = Plan { alignment: 4 * KIB, advised: 0, threads: 4 };
+        assert_eq!(plan(GIB, true, &wish(Some("never"), None)), never);
+        assert_eq!(plan(GIB, true, &wish(None, Some("1"))).threads, 1);
+        assert_eq!(plan(GIB, true, &wish(None, Some("0"))).threads, 1);
+        assert_eq!(plan(GIB, true, &wish(None, Some("3"))).threads, 3);
+        assert_eq!(plan(GIB, true, &wish(None, Some("99"))).threads, 4);
+        assert_eq!(
+            plan(GIB, true, &wish(Some("sometimes"), Some("many"))),
+            plan(GIB, true, &x86(4))
+        );
     }
 
     #[test]
     fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
-        let facts = Facts { page_size: 16 * KIB, huge_page_size: Some(32 * MIB), processors: 1 };
+        let facts = machine(16 * KIB, 32 * MIB, 1);
         let expected = Plan { alignment: 32 * MIB, advised: 992 * MIB, threads: 1 };
         assert_eq!(plan(1000 * MIB, true, &facts), expected);
     }
 
     #[test]
     fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
-        let facts = Facts { page_size: 64 * KIB, huge_page_size: Some(512 * MIB), processors: 4 };
+        let facts = machine(64 * KIB, 512 * MIB, 4);
         let expected = Plan { alignment: 64 * KIB, advised: 0, threads: 4 };
         assert_eq!(plan(4 * GIB, true, &facts), expected);
     }

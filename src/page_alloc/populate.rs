@@ -11,8 +11,9 @@ use std::thread;
 /// huge page that is used.
 const PIECE: usize = 32 << 20;
 
-/// The helpers call the kernel and nothing else.
-const STACK: usize = 64 << 10;
+/// The helpers need little, but glibc takes the thread-local storage of all loaded libraries out of
+/// this, and a Python process with torch has a lot of that.
+const STACK: usize = 256 << 10;
 
 /// Populates `size` bytes from `start` on: `threads` threads, the caller's included, the helpers on
 /// `processors`.
@@ -24,18 +25,21 @@ pub(super) fn populate(start: NonNull<c_void>, size: usize, threads: usize, proc
     // No signal handler of the program should run on a thread that it does not know of.
     let blocked = SignalsBlocked::new();
     thread::scope(|scope| {
-        for _ in 1..threads {
+        let start_helper = || {
             let helper = thread::Builder::new().name("dsaio-populate".into()).stack_size(STACK);
-            let started = helper.spawn_scoped(scope, || {
+            helper.spawn_scoped(scope, || {
                 machine::stay_on(processors);
                 pieces.populate();
-            });
-            if started.is_err() {
-                break;
-            }
-        }
+            })
+        };
+        let helpers: Vec<_> = (1..threads).map_while(|_| start_helper().ok()).collect();
         drop(blocked);
         pieces.populate();
+        // The end of the scope waits for the closures only. Joined, the threads are gone when the
+        // caller forks, counts its threads, or unloads this library.
+        for helper in helpers {
+            let _ = helper.join();
+        }
     });
 }
 

@@ -60,15 +60,3 @@ fn message(errno: c_int) -> String {
         CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
     }
 }
-
-/// The calling thread's `errno`.
-pub(crate) fn errno() -> c_int {
-    // SAFETY: the calling thread's errno.
-    unsafe { *libc::__errno_location() }
-}
-
-/// Sets the calling thread's `errno`, for callers that read it after a refusal.
-pub(crate) fn set_errno(errno: c_int) {
-    // SAFETY: the calling thread's errno.
-    unsafe { *libc::__errno_location() = errno }
-}

@@ -9,7 +9,7 @@ const NAME: &str = "deepspeed_aio_utils.h";
 pub fn generate(out_dir: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=cbindgen.toml");
-    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=build_support");
     println!("cargo::rerun-if-env-changed=DSAIO_UPDATE_HEADER");
 
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");

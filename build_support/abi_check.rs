@@ -4,20 +4,18 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Compiles `build/abi_check.cpp` against the header in `include_dir`.
+/// Compiles `build_support/abi_check.cpp` against the header in `include_dir`.
 ///
 /// The error is a sentence that says what is missing or what differs.
 pub fn run(include_dir: &Path) -> Result<(), String> {
-    for variable in ["CXX", "CXXFLAGS"] {
-        println!("cargo::rerun-if-env-changed={variable}");
-    }
+    // Prints `rerun-if-env-changed` for every variable that names a compiler or its flags.
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++14").include(include_dir).cargo_metadata(false);
+    build.cpp(true).std("c++14").include(include_dir).cargo_warnings(false);
     let compiler = build.try_get_compiler().map_err(|error| no_compiler(&error.to_string()))?;
 
     let compile = |source: &str| -> Result<Output, String> {
         let mut command: Command = compiler.to_command();
-        command.arg("-fsyntax-only").arg(Path::new("build").join(source));
+        command.arg("-fsyntax-only").arg(Path::new("build_support").join(source));
         command.output().map_err(|error| {
             no_compiler(&format!("{} does not start: {error}", compiler.path().display()))
         })
