@@ -274,9 +274,11 @@ mod tests {
         let mut generator = Generator::new(transfer(), Operation::Write, 4096).unwrap();
         generator.position = 10_001;
         let before = generator;
-        let mut iocbs = [Iocb { data: 7, ..Iocb::zeroed() }; 2];
+        let mut poisoned = Iocb::zeroed();
+        poisoned.data = 7;
+        let mut iocbs = [poisoned; 2];
         assert!(generator.prepare(&mut iocbs).is_err());
         assert_eq!(generator, before);
-        assert_eq!(iocbs, [Iocb { data: 7, ..Iocb::zeroed() }; 2]);
+        assert_eq!(iocbs, [poisoned; 2]);
     }
 }

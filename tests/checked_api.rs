@@ -35,7 +35,7 @@ proptest! {
                 prop_assert_eq!(iocb.buf, start + done);
                 prop_assert_eq!(iocb.offset, transfer.file_offset + done as i64);
                 prop_assert!(iocb.nbytes >= 1 && iocb.nbytes <= block_size);
-                prop_assert_eq!((iocb.aio_fildes, iocb.aio_lio_opcode), (3, READ));
+                prop_assert_eq!((iocb.aio_fildes(), iocb.aio_lio_opcode()), (3, READ));
                 done += iocb.nbytes;
                 // Only the last block may be short.
                 prop_assert!(iocb.nbytes == block_size || done == transfer.num_bytes as u64);
@@ -73,7 +73,8 @@ proptest! {
             fd, file_offset, buffer_offset, num_bytes,
             buffer: std::ptr::without_provenance_mut(address),
         };
-        let poisoned = Iocb { data: 0xcdcd, ..Iocb::zeroed() };
+        let mut poisoned = Iocb::zeroed();
+        poisoned.data = 0xcdcd;
         let mut iocbs = [poisoned; 3];
         match transfer.prepare(Operation::Write, block_size, position, &mut iocbs) {
             Err(misuse) => {
