@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test header clean
+.PHONY: help demo test bench header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -14,6 +14,10 @@ demo:
 #: make test    every test and check of the Rust and the C++ side
 test:
 	@scripts/test.sh
+
+#: make bench   this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
+bench:
+	@scripts/bench.sh
 
 #: make header  regenerates include/deepspeed_aio_utils.h from the Rust sources
 header:

@@ -1,9 +1,9 @@
 #!/bin/bash
-# setup.sh demo|test
+# setup.sh demo|test|bench
 #
-# Makes this machine ready for `make demo` or `make test`: finds what is missing by looking for the
-# thing itself (a command, a header), and installs only that. Where everything is there already it
-# touches neither the package manager nor the network.
+# Makes this machine ready for `make demo`, `make test` or `make bench`: finds what is missing by
+# looking for the thing itself (a command, a header), and installs only that. Where everything is
+# there already it touches neither the package manager nor the network.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -25,6 +25,12 @@ clang       clang                     clang                       optional
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional
 pkgconfig   pkg-config                pkgconf-pkg-config          optional
 '
+bench_needs="$demo_needs"'
+python      python3                   python3                     required
+benchmark   libbenchmark-dev          google-benchmark-devel      required
+fio         fio                       fio                         optional
+matplotlib  python3-matplotlib        python3-matplotlib          optional
+'
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -44,6 +50,15 @@ probe_googletest() { [[ -e /usr/src/googletest/CMakeLists.txt ]] || compiles gte
 probe_clang() { compiles cstddef clang++; }
 probe_libcxx() { compiles vector clang++ -stdlib=libc++; }
 probe_pkgconfig() { has pkg-config; }
+probe_benchmark() { compiles benchmark/benchmark.h "${CXX:-c++}"; }
+probe_fio() { has fio; }
+# bench/run.py takes the system's python3 where another one comes first and has none.
+probe_matplotlib() {
+  local python
+  for python in python3 /usr/bin/python3; do
+    "$python" -c 'import matplotlib' 2>/dev/null && return
+  done
+}
 
 # The CMake files say which version they need.
 probe_cmake() {
@@ -145,7 +160,8 @@ install_rust_component() { # install_rust_component SUBCOMMAND COMPONENT PACKAGE
 case ${1:-} in
   demo) needs=$demo_needs ;;
   test) needs=$test_needs ;;
-  *) die "usage: setup.sh demo|test" ;;
+  bench) needs=$bench_needs ;;
+  *) die "usage: setup.sh demo|test|bench" ;;
 esac
 
 check_cargo
