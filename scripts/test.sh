@@ -118,4 +118,5 @@ check "cargo fmt" cargo fmt --check -- --color never
 check "cargo clippy" cargo clippy --locked --all-targets -- -D warnings
 cargo_test
 c_harness
+check "make demo" make --no-print-directory demo SIZE=64M
 summary
