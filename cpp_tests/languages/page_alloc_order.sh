@@ -17,3 +17,19 @@ $ours" "$ours"; do
     printf '%s\nvoid* pages() { return ds_page_aligned_alloc(4096); }\n' "$order" |
         "$@" "-I$include" "-I$pin_memory" -fsyntax-only -x c++ -
 done
+
+# A program that finds it by another path says that it has a declaration.
+by_path="#include \"$pin_memory/page_alloc.h\""
+for order in "$by_path
+$ours" "$ours
+$by_path"; do
+    printf '%s\nvoid* pages() { return ds_page_aligned_alloc(4096); }\n' "$order" |
+        "$@" -DDSAIO_PAGE_ALLOC_DECLARED "-I$include" -fsyntax-only -x c++ -
+done
+
+# A page_alloc.h of somebody else's does not take our declaration away.
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-order-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+touch "$dir/page_alloc.h"
+printf '%s\nvoid* pages() { return ds_page_aligned_alloc(4096); }\n' "$ours" |
+    "$@" "-I$include" "-I$dir" -fsyntax-only -x c++ -
