@@ -119,12 +119,17 @@ impl Transfer {
         iocbs: &mut [Iocb],
     ) -> Result<usize, Misuse> {
         let blocks = self.blocks(block_size, position, iocbs.len())?;
-        let count = blocks.len();
-        for (iocb, block) in iocbs.iter_mut().zip(blocks) {
-            *iocb = Iocb::for_block(operation, self.fd, block);
-        }
-        Ok(count)
+        Ok(fill(iocbs, blocks, operation, self.fd))
     }
+}
+
+/// Writes one iocb per block and returns how many.
+fn fill(iocbs: &mut [Iocb], blocks: Blocks, operation: Operation, fd: i32) -> usize {
+    let count = blocks.len();
+    for (iocb, block) in iocbs.iter_mut().zip(blocks) {
+        *iocb = Iocb::for_block(operation, fd, block);
+    }
+    count
 }
 
 /// `bool` in a struct that C callers own, read as the byte that it is: whatever they wrote there.
@@ -180,13 +185,11 @@ impl Generator {
     ///
     /// # Errors
     ///
-    /// A [`Misuse`] where a field has been made invalid since; then neither the generator nor an iocb was changed.
+    /// A [`Misuse`] where a field has been made invalid since; then neither the generator nor an
+    /// iocb was changed.
     pub fn prepare(&mut self, iocbs: &mut [Iocb]) -> Result<usize, Misuse> {
         let (blocks, after) = self.next(iocbs.len())?;
-        let count = blocks.len();
-        for (iocb, block) in iocbs.iter_mut().zip(blocks) {
-            *iocb = Iocb::for_block(self.operation(), self.transfer.fd, block);
-        }
+        let count = fill(iocbs, blocks, self.operation(), self.transfer.fd);
         *self = after;
         Ok(count)
     }

@@ -164,7 +164,7 @@ unsafe fn context_prep_iocbs(
     }
     let batch = Batch {
         origin: Origin {
-            buffer: start_buffer.expose_provenance() as u64,
+            buffer: in_memory(start_buffer, transfer),
             file_offset: transfer._file_base_offset.wrapping_add(start_offset),
         },
         block_size: context._block_size as u64,
@@ -220,7 +220,7 @@ unsafe fn generator_prep_iocbs(
         // SAFETY: the reference that the constructor stored.
         let transfer = unsafe { transfer(GENERATOR_PREP, generator._xfer_ctxt) };
         let start = Origin {
-            buffer: transfer._mem_buffer.expose_provenance() as u64,
+            buffer: in_memory(transfer._mem_buffer, transfer),
             file_offset: transfer._file_base_offset,
         };
         let slots = &slots[..granted as usize];
@@ -266,6 +266,13 @@ unsafe fn slots<'a>(function: &str, iocbs: *const IocbVector, n_iocbs: c_int) ->
     or_abort(function, wanted.ok_or(misuse))
 }
 
+/// The address of a transfer's byte that `buffer` stands for. The kernel takes it, so the pointer's
+/// provenance is exposed to it.
+#[inline]
+fn in_memory(buffer: *const c_void, transfer: &io_xfer_ctxt) -> u64 {
+    (buffer.expose_provenance() as u64).wrapping_add(transfer._buffer_base_offset as u64)
+}
+
 /// Writes one iocb per block.
 #[inline]
 unsafe fn fill(
@@ -276,13 +283,11 @@ unsafe fn fill(
     transfer: &io_xfer_ctxt,
 ) {
     let operation = Operation::from_read_op(read_op != 0);
-    let shift = transfer._buffer_base_offset as u64;
     let fd = transfer._fd;
-    for (index, (&slot, mut block)) in slots.iter().zip(blocks).enumerate() {
+    for (index, (&slot, block)) in slots.iter().zip(blocks).enumerate() {
         if slot.is_null() {
             report::abort(function, Misuse::NullIocb(index));
         }
-        block.at.buffer = block.at.buffer.wrapping_add(shift);
         // SAFETY: an iocb of the caller's, 64 bytes; the kernel may hold older contents of it, but
         // copied them at io_submit.
         unsafe { slot.write(Iocb::for_block(operation, fd, block)) };
