@@ -11,13 +11,13 @@
 // same library several times in a row: warm. The repetitions of all variants are interleaved.
 
 #include "support/loaded_library.h"
+#include "support/stopwatch.h"
 
 #include <benchmark/benchmark.h>
 #include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -28,17 +28,6 @@
 namespace {
 
 constexpr int kMeasured = 3;  // rounds of a repetition
-
-class Stopwatch {
-  public:
-    double seconds() const
-    {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    }
-
-  private:
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 double median(std::vector<double> values)
 {

@@ -14,6 +14,8 @@
 //   {"verified": <bool>}
 // Standard error: one sentence for people. Exit status: 0 when all went well.
 
+#include "support/random_words.h"
+
 #include <deepspeed_aio_common.h>
 
 #include <dlfcn.h>
@@ -110,30 +112,6 @@ class Transfers {
     void* buffer_;
     int64_t bytes_;
 };
-
-// xorshift64*: no two pages are alike, and no page is zero.
-void fill(void* buffer, int64_t bytes, uint64_t seed)
-{
-    auto* words = static_cast<uint64_t*>(buffer);
-    uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
-    for (int64_t i = 0; i < bytes / 8; ++i) {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        words[i] = state * 0x2545F4914F6CDD1Du;
-    }
-}
-
-// Depends on every word and its place.
-uint64_t checksum(const void* buffer, int64_t bytes)
-{
-    const auto* words = static_cast<const uint64_t*>(buffer);
-    uint64_t sum = 0;
-    for (int64_t i = 0; i < bytes / 8; ++i) {
-        sum = (((sum << 5) | (sum >> 59)) ^ words[i]) * 0x9E3779B97F4A7C15u + 1;
-    }
-    return sum;
-}
 
 // Which library this process really runs on; the name of a file would prove nothing.
 std::string library_version()

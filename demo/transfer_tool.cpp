@@ -12,6 +12,8 @@
 // Standard error: sentences for people. Exit status: 0 when all is verified, else 1.
 
 #include "callers/caller.h"
+#include "support/random_words.h"
+#include "support/stopwatch.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -24,7 +26,6 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <csignal>
 #include <cstdint>
@@ -54,17 +55,6 @@ constexpr int kQueueDepth = 32;
 }
 
 std::string in_mib(int64_t bytes) { return std::to_string(bytes / kMiB) + " MiB"; }
-
-class Stopwatch {
-  public:
-    double seconds() const
-    {
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    }
-
-  private:
-    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 // ---- The file ------------------------------------------------------------------------------------
 
@@ -146,29 +136,6 @@ struct File {
 };
 
 // ---- The bytes -----------------------------------------------------------------------------------
-
-// xorshift64*: no two pages are alike, and no page is zero.
-void fill(void* buffer, int64_t bytes, uint64_t seed)
-{
-    auto* words = static_cast<uint64_t*>(buffer);
-    uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
-    for (int64_t i = 0; i < bytes / 8; ++i) {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        words[i] = state * 0x2545F4914F6CDD1Du;
-    }
-}
-
-// Depends on every word and its place.
-uint64_t checksum(const void* buffer, int64_t bytes, uint64_t sum = 0)
-{
-    const auto* words = static_cast<const uint64_t*>(buffer);
-    for (int64_t i = 0; i < bytes / 8; ++i) {
-        sum = (((sum << 5) | (sum >> 59)) ^ words[i]) * 0x9E3779B97F4A7C15u + 1;
-    }
-    return sum;
-}
 
 // By ordinary read(2), through the page cache, which knows nothing of the library. Empty files and
 // short ones give another checksum.

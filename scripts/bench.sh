@@ -12,17 +12,6 @@
 
 readonly build="$root/build-bench"
 
-# Its output matters only when it fails.
-quietly() { # quietly LOG COMMAND...
-  local log=$1 status=0
-  shift
-  "$@" >"$log" 2>&1 </dev/null || status=$?
-  ((status == 0)) && return
-  ((status < 128)) || exit "$status"
-  cat "$log" >&2
-  die "this failed: $*"
-}
-
 out=$root/bench
 options=()
 if [[ -n ${QUICK:-} && $QUICK != 0 ]]; then

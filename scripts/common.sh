@@ -17,3 +17,14 @@ die() {
   echo "$(basename "$0" .sh): $*" >&2
   exit 1
 }
+
+# Its output matters only when it fails.
+quietly() { # quietly LOG COMMAND...
+  local log=$1 status=0
+  shift
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  ((status == 0)) && return
+  ((status < 128)) || exit "$status"
+  cat "$log" >&2
+  die "this failed: $*"
+}

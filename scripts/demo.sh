@@ -113,17 +113,6 @@ check_space() {
 
 # ---- Build ----
 
-# Its output matters only when it fails.
-quietly() { # quietly LOG COMMAND...
-  local log=$1
-  shift
-  "$@" >"$log" 2>&1 </dev/null && return
-  local status=$?
-  ((status < 128)) || return "$status"
-  cat "$log" >&2
-  die "this failed: $*"
-}
-
 build_all() {
   mkdir -p "$build" || die "$build cannot be made."
   stage_made=yes

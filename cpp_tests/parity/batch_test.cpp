@@ -94,12 +94,7 @@ TEST(Batch, RandomCallsInsideTheDomain)
     std::mt19937_64 random(20261122);
     const auto below = [&](uint64_t bound) { return random() % bound; };
     for (int round = 0; round < 20000; ++round) {
-        Transfer transfer;
-        transfer.fd = static_cast<int>(random());
-        // Offsets of any size: the arithmetic wraps the same way in both.
-        transfer.file_offset = static_cast<int64_t>(random() >> below(64));
-        transfer.buffer_offset = static_cast<int64_t>(random() >> below(64));
-        transfer.buffer = reinterpret_cast<const void*>(random());
+        Transfer transfer = Transfer::somewhere(random);
         const uint64_t block_size = 1 + below(uint64_t(1) << (1 + below(40)));
         const int n_iocbs = static_cast<int>(below(64));
         // At least one byte in the last block, up to more than the call uses.

@@ -112,11 +112,7 @@ TEST(Generator, RandomLivesWithGrowingAndShrinkingRequests)
     std::mt19937_64 random(20261122);
     const auto below = [&](uint64_t bound) { return random() % bound; };
     for (int round = 0; round < 20000; ++round) {
-        Transfer transfer;
-        transfer.fd = static_cast<int>(random());
-        transfer.file_offset = static_cast<int64_t>(random() >> below(64));
-        transfer.buffer_offset = static_cast<int64_t>(random() >> below(64));
-        transfer.buffer = reinterpret_cast<const void*>(random());
+        Transfer transfer = Transfer::somewhere(random);
         const uint64_t block_size = 1 + below(uint64_t(1) << (1 + below(40)));
         transfer.num_bytes = static_cast<int64_t>(below(block_size * (1 + below(300)) + 1));
         SCOPED_TRACE(testing::Message() << "round " << round << ": " << transfer.num_bytes

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,17 @@ struct Transfer {
     int64_t buffer_offset = 0;
     int64_t num_bytes = 0;
     const void* buffer = reinterpret_cast<const void*>(0x7f0000000000);
+
+    // Of no bytes yet. Offsets of any size: the arithmetic wraps the same way in both libraries.
+    static Transfer somewhere(std::mt19937_64& random)
+    {
+        Transfer transfer;
+        transfer.fd = static_cast<int>(random());
+        transfer.file_offset = static_cast<int64_t>(random() >> random() % 64);
+        transfer.buffer_offset = static_cast<int64_t>(random() >> random() % 64);
+        transfer.buffer = reinterpret_cast<const void*>(random());
+        return transfer;
+    }
 
     XferStorage construct(LoadedLibrary& library) const
     {

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <stdexcept>
-#include <vector>
 
 namespace {
 
@@ -30,14 +30,11 @@ const char* refuses_direct_io(const std::string& directory)
 
 std::string choose(std::string& reason)
 {
-    std::vector<std::string> candidates;
-    for (const char* variable : {"DSAIO_TEST_DIR", "TMPDIR"}) {
-        if (const char* value = getenv(variable)) { candidates.emplace_back(value); }
-    }
-    candidates.insert(candidates.begin() + (getenv("DSAIO_TEST_DIR") ? 1 : 0), ".");
-    candidates.emplace_back("/var/tmp");
-    candidates.emplace_back("/tmp");
-    for (const auto& directory : candidates) {
+    for (const char* candidate :
+         std::initializer_list<const char*>{getenv("DSAIO_TEST_DIR"), ".", getenv("TMPDIR"),
+                                            "/var/tmp", "/tmp"}) {
+        if (candidate == nullptr) { continue; }
+        const std::string directory = candidate;
         try {
             const char* refusal = refuses_direct_io(directory);
             if (refusal == nullptr) {
