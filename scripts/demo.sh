@@ -113,12 +113,14 @@ check_space() {
 
 # ---- Build ----
 
+newest_release() { sed -n '$s/ .*//p' "$root/cpp_tests/releases.txt"; }
+
 build_all() {
   mkdir -p "$build" || die "$build cannot be made."
   stage_made=yes
   rm -rf "$stage"
   mkdir "$stage"
-  echo "Configuring (fetches the sources of DeepSpeed 0.19.8 from PyPI, once)"
+  echo "Configuring (fetches the sources of DeepSpeed $(newest_release) from PyPI, once)"
   # Without a network the demo shows less; only tests fail for that where CI is set.
   quietly "$build/configure.log" env -u CI cmake -S "$root" -B "$build" \
     -DCMAKE_BUILD_TYPE=Release -DDSAIO_BUILD_TESTS=OFF -DDSAIO_BUILD_DEMO=ON \

@@ -114,8 +114,8 @@ if ! scripts/setup.sh test; then
   echo "0 passed, 1 failed, 0 skipped"
   exit 1
 fi
-check "cargo fmt" cargo fmt --check -- --color never
-check "cargo clippy" cargo clippy --locked --all-targets -- -D warnings
+check "cargo fmt" cargo fmt --all --check -- --color never
+check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo_test
 c_harness
 check "make demo" make --no-print-directory demo SIZE=64M

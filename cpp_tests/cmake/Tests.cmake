@@ -9,12 +9,31 @@ set(SKIP_STATUS 77)
 function(dsaio_gtest)
   cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
-  target_compile_options(${ARG_NAME} PRIVATE -Wall -Wextra)
   target_compile_definitions(${ARG_NAME} PRIVATE ${ARG_DEFINITIONS})
-  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES} test_support GTest::gtest_main)
-  gtest_discover_tests(${ARG_NAME}
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES})
+  dsaio_gtest_program(${ARG_NAME})
+  dsaio_gtest_run(NAME ${ARG_NAME} PROGRAM ${ARG_NAME} LABEL ${ARG_LABEL})
+endfunction()
+
+# What every GoogleTest program is compiled and linked with.
+function(dsaio_gtest_program target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra)
+  target_link_libraries(${target} PRIVATE test_support GTest::gtest_main)
+endfunction()
+
+# dsaio_gtest_run(NAME <name> PROGRAM <target> LABEL <label> [ENVIRONMENT VAR=value])
+#
+# One of several runs of a program, each of its tests a ctest called <name>.<Suite>.<Test>.
+function(dsaio_gtest_run)
+  cmake_parse_arguments(ARG "" "NAME;PROGRAM;LABEL;ENVIRONMENT" "" ${ARGN})
+  set(properties LABELS ${ARG_LABEL} TIMEOUT 300)
+  if(ARG_ENVIRONMENT)
+    list(APPEND properties ENVIRONMENT ${ARG_ENVIRONMENT})
+  endif()
+  gtest_discover_tests(${ARG_PROGRAM}
     TEST_PREFIX "${ARG_NAME}."
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300
+    TEST_LIST ${ARG_NAME}_TESTS
+    PROPERTIES ${properties}
     DISCOVERY_TIMEOUT 60)
 endfunction()
 

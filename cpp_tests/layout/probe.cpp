@@ -155,8 +155,12 @@ void request()
 void functions()
 {
     printf("\n");
+#if HAS_FD_FILE_SIZE
     FUNCTION(&get_file_size, int64_t (*)(const char*, int64_t&));
     FUNCTION(&get_fd_file_size, int64_t (*)(int, int64_t&));
+#else
+    FUNCTION(&get_file_size, int (*)(const char*, int64_t&));
+#endif
     FUNCTION(&ds_page_aligned_alloc, void* (*)(int64_t, bool));
     const long locked = locked_kib();
     void* unlocked = ds_page_aligned_alloc(4096);

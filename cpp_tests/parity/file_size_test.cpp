@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -38,20 +39,23 @@ Answer ask(Function function, Argument argument)
     return answer;
 }
 
+bool has_fd_file_size() { return original().fd_file_size != nullptr; }
+
 // Compares and returns the answer that both gave.
 Answer of_path(const char* path)
 {
-    const Answer theirs = ask(original().file_size, path);
+    Answer theirs = ask(original().file_size, path);
     const Answer mine = ask(ours().file_size, path);
+    // Before 0.17.1 the answer was an int, whose other half is undefined.
+    if (!has_fd_file_size()) { theirs.status = static_cast<int>(theirs.status); }
     EXPECT_EQ(theirs, mine) << (path == nullptr ? "(null)" : path);
     return mine;
 }
 
 Answer of_fd(int fd)
 {
-    const Answer theirs = ask(original().fd_file_size, fd);
     const Answer mine = ask(ours().fd_file_size, fd);
-    EXPECT_EQ(theirs, mine) << fd;
+    if (has_fd_file_size()) { EXPECT_EQ(ask(original().fd_file_size, fd), mine) << fd; }
     return mine;
 }
 
@@ -113,6 +117,24 @@ TEST_F(FileSize, Refusals)
     EXPECT_EQ(closed.error, EBADF);
     EXPECT_EQ(closed.status, -1);
     EXPECT_EQ(closed.size, Answer().size) << "the out-parameter is left alone";
+}
+
+// In a child that gives up root, which every directory is open to.
+TEST_F(FileSize, OfWhatMayNotBeSeen)
+{
+    const std::string closed = path_ + ".closed";
+    ASSERT_EQ(mkdir(closed.c_str(), 0), 0);
+    const std::string inside = closed + "/x";
+    original(), ours();  // opened before the fork
+    const pid_t child = fork();
+    if (child == 0) {
+        if (geteuid() == 0 && setuid(65534) != 0) { _exit(2); }
+        _exit(of_path(inside.c_str()).error == EACCES && !HasFailure() ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    rmdir(closed.c_str());
 }
 
 // get_file_size returned int before 0.17.1; what such a caller reads must be -1 too.

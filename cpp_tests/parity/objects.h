@@ -7,15 +7,20 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
-// Both sides of a comparison; CMakeLists.txt says which files they are.
+// Both sides of a comparison. The original is one of several; CMakeLists.txt runs this program once
+// for each.
 inline LoadedLibrary& original()
 {
-    static LoadedLibrary library(DSAIO_ORIGINAL);
+    static const char* const path = getenv("DSAIO_ORIGINAL");
+    if (path == nullptr) { throw std::runtime_error("DSAIO_ORIGINAL names no library."); }
+    static LoadedLibrary library(path);
     return library;
 }
 

@@ -31,7 +31,9 @@ LoadedLibrary::LoadedLibrary(const std::string& path)
     resolve(handle_, "_ZN17io_prep_generator10prep_iocbsEiPSt6vectorIP4iocbSaIS2_EE",
             generator_prep);
     resolve(handle_, "_Z13get_file_sizePKcRl", file_size);
-    resolve(handle_, "_Z16get_fd_file_sizeiRl", fd_file_size);
+    // An original before 0.17.1 has none.
+    fd_file_size = reinterpret_cast<decltype(fd_file_size)>(
+        dlsym(handle_, "_Z16get_fd_file_sizeiRl"));
     resolve(handle_, "_Z21ds_page_aligned_alloclb", page_aligned_alloc);
 }
 

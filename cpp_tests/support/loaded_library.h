@@ -23,7 +23,7 @@ class LoadedLibrary {
     void (*new_generator)(void* self, bool read_op, const void* xfer, size_t block_size);
     int (*generator_prep)(void* self, int n_iocbs, void* iocbs);
     int64_t (*file_size)(const char* filename, int64_t& size);
-    int64_t (*fd_file_size)(int fd, int64_t& size);
+    int64_t (*fd_file_size)(int fd, int64_t& size);  // null before 0.17.1
     void* (*page_aligned_alloc)(int64_t size, bool lock);
 
   private:

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Our library exports the functions that the original defines, and no other C++ functions.
 #
-# usage: original.sh OUR.so libstdc++ ORIGINAL.so
-#        original.sh OUR.so libc++ DIRECTORY SOURCE...
+# usage: original.sh OUR.so LATER libstdc++ ORIGINAL.so
+#        original.sh OUR.so LATER libc++ DIRECTORY SOURCE...
 #
+# LATER is the function that this release does not have yet, or "none".
 # Weak definitions of the original's are instances of standard library templates: every caller
 # has its own.
 set -eu
 export LC_ALL=C
-ours=$1 stdlib=$2
-shift 2
+ours=$1 later=$2 stdlib=$3
+shift 3
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-symbols-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
@@ -32,7 +33,7 @@ libc++)
 esac
 
 awk '$2 == "T" { print $3 }' "$dir/symbols" | grep '^_Z' | sort > "$dir/original"
-nm -D --defined-only "$ours" | awk '{ print $NF }' | grep -v -e '^dsaio_' -e "$other" |
+nm -D --defined-only "$ours" | awk '{ print $NF }' | grep -v -x -e 'dsaio_.*' -e ".*\\($other\\).*" -e "$later" |
     sort > "$dir/ours"
 diff -u "$dir/original" "$dir/ours" || {
     echo "FAILED: functions that only the original (-) or only our library (+) has"

@@ -1,0 +1,71 @@
+//! Feeds the original and this library the same random lives and compares everything that can be
+//! seen: every byte of every iocb and object, every answer, `errno`, and how a process ends.
+//!
+//! usage: `differential ORIGINAL.so OURS.so [--cases N | --seconds N] [--seed N]`
+
+mod child;
+mod compare;
+mod contract;
+mod generate;
+mod library;
+mod life;
+mod objects;
+mod options;
+mod regressions;
+mod search;
+
+use compare::{Pair, Tally};
+use library::Library;
+use options::{Effort, Options};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Lives in one process: so many are repeated, each in a process of its own, where one crashed.
+const CHUNK: u32 = 10_000;
+
+fn main() -> ExitCode {
+    match options::parse(std::env::args_os().skip(1)).and_then(|options| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("differential: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    child::no_core_files();
+    let open = |path| {
+        Library::open(path).map_err(|error| format!("{} cannot be used: {error}", path.display()))
+    };
+    let (original, ours) = (open(&options.original)?, open(&options.ours)?);
+    let pair = Pair { original: &original, ours: &ours };
+    let mut tally = Tally::default();
+    for life in regressions::all() {
+        pair.compare(&life, &mut tally)
+            .map_err(|what| format!("a regression is back: {what}\n{life:#?}"))?;
+    }
+    let began = Instant::now();
+    for chunk in 0.. {
+        let cases = match options.effort {
+            Effort::Cases(all) => {
+                u64::from(CHUNK).min(all.saturating_sub(u64::from(CHUNK) * chunk)) as u32
+            }
+            Effort::Seconds(seconds) if began.elapsed() < Duration::from_secs(seconds) => CHUNK,
+            Effort::Seconds(_) => 0,
+        };
+        if cases == 0 {
+            break;
+        }
+        search::chunk(&pair, options.seed, chunk, cases, &mut tally)
+            .map_err(|what| format!("seed {}: {what}", options.seed))?;
+    }
+    let Tally { lives, calls, iocbs, d1, deaths } = tally;
+    println!(
+        "{lives} lives, {calls} calls, {iocbs} iocbs, {d1} calls under D1, {deaths} deaths, \
+         0 differences (seed {}, {:.0} s)",
+        options.seed,
+        began.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
