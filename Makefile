@@ -2,35 +2,43 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench header clean
+.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make demo           the original library and this one move the same file; SIZE=1GiB DIR=.demo
+#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=.demo
 demo:
 	@scripts/demo.sh
 
-#: make test           every test and check of the Rust and the C++ side
+#: make test              every test and check of the Rust and the C++ side
 test:
 	@scripts/test.sh
 
-#: make test-releases  the same comparisons with every release of DeepSpeed served, and the matrix
+#: make test-releases     the same comparisons with every release of DeepSpeed served, and the matrix
 test-releases:
 	@scripts/test-releases.sh
 
-#: make fuzz           random lives of the objects, beside the original, for as long as asked; TIME=60
+#: make fuzz              random lives of the objects, beside the original, for as long as asked; TIME=60
 fuzz:
 	@scripts/fuzz.sh
 
-#: make bench          this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
+#: make fuzz-flat         the flat C API from raw bytes, by coverage, under AddressSanitizer; TIME=60 seconds
+fuzz-flat:
+	@scripts/fuzz_flat.sh
+
+#: make fuzz-flat-seeded  breaks copies of the library, and shows that the fuzzer finds it
+fuzz-flat-seeded:
+	@scripts/fuzz_flat.sh --seeded
+
+#: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
 bench:
 	@scripts/bench.sh
 
-#: make header         regenerates include/deepspeed_aio_utils.h from the Rust sources
+#: make header            regenerates include/deepspeed_aio_utils.h from the Rust sources
 header:
 	DSAIO_UPDATE_HEADER=1 cargo build
 
-#: make clean          removes everything that was built
+#: make clean             removes everything that was built
 clean:
 	rm -rf target build-* .demo

@@ -1,9 +1,9 @@
 #!/bin/bash
-# setup.sh demo|test|bench
+# setup.sh demo|test|bench|fuzz-flat
 #
-# Makes this machine ready for `make demo`, `make test` or `make bench`: finds what is missing by
-# looking for the thing itself (a command, a header), and installs only that. Where everything is
-# there already it touches neither the package manager nor the network.
+# Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
+# for the thing itself (a command, a header), and installs only that. Where everything is there
+# already it touches neither the package manager nor the network.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -30,6 +30,11 @@ python      python3                   python3                     required
 benchmark   libbenchmark-dev          google-benchmark-devel      required
 fio         fio                       fio                         optional
 matplotlib  python3-matplotlib        python3-matplotlib          optional
+'
+fuzz_flat_needs='
+cxx         g++                       gcc-c++                     required
+libaio      libaio-dev                libaio-devel                required
+binutils    binutils                  binutils                    required
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -157,11 +162,19 @@ install_rust_component() { # install_rust_component SUBCOMMAND COMPONENT PACKAGE
     die "cargo $1 is missing; install it with 'rustup component add $2'."
 }
 
+# A subcommand of cargo's that is a crate.
+install_cargo_tool() { # install_cargo_tool SUBCOMMAND
+  cargo "$1" --version >/dev/null 2>&1 && return
+  echo "Installing with cargo: cargo-$1 (some minutes)"
+  cargo install --quiet --locked "cargo-$1" || die "cargo-$1 cannot be installed; see above."
+}
+
 case ${1:-} in
   demo) needs=$demo_needs ;;
   test) needs=$test_needs ;;
   bench) needs=$bench_needs ;;
-  *) die "usage: setup.sh demo|test|bench" ;;
+  fuzz-flat) needs=$fuzz_flat_needs ;;
+  *) die "usage: setup.sh demo|test|bench|fuzz-flat" ;;
 esac
 
 check_cargo
@@ -170,3 +183,4 @@ if [[ $1 == test ]]; then
   install_rust_component fmt rustfmt rustfmt
   install_rust_component clippy clippy rust-clippy
 fi
+[[ $1 != fuzz-flat ]] || install_cargo_tool fuzz
