@@ -24,10 +24,11 @@ check_runtime() {
     die "this Rust toolchain comes without AddressSanitizer's runtime; install one with rustup (https://rustup.rs)."
 }
 
-build_fuzzer() { # build_fuzzer TREE PROGRAM
-  (cd "$1" && quietly "$2.log" cargo fuzz build --fuzz-dir fuzz --target "$host" \
-    --target-dir "$build/target" flat)
-  cp "$build/target/$host/release/flat" "$2"
+# Every tree has a target directory of its own: cargo would take what one left for the other's.
+build_fuzzer() { # build_fuzzer TREE TARGET PROGRAM
+  (cd "$1" && quietly "$3.log" cargo fuzz build --fuzz-dir fuzz --target "$host" \
+    --target-dir "$2" flat)
+  cp "$2/$host/release/flat" "$3"
 }
 
 # DIR/corpus is gone on with, what breaks it goes to DIR/found, libFuzzer's own words to DIR/log.
@@ -41,7 +42,7 @@ run_fuzzer() { # run_fuzzer DIR SECONDS
 fuzz() {
   local log=$build/log status=0 runs functions
   echo "Building the library with AddressSanitizer, and the fuzzer (some minutes the first time)"
-  build_fuzzer "$root" "$build/flat"
+  build_fuzzer "$root" "$build/target" "$build/flat"
   echo "Fuzzing for $time s; all that libFuzzer says is in $log"
   run_fuzzer "$build" "$time" || status=$?
   if ((status != 0)); then
@@ -72,6 +73,7 @@ leaks_when_it_refuses   src/abi/c.rs    s|^    if size < 1 {|&let _ = page_alloc
 
 seeded() {
   local tree=$build/seeded/tree name file expression found=0 all=0 began
+  echo "Building each broken copy, and fuzzing it (some minutes the first time)"
   while read -r name file expression; do
     [[ -n $name ]] || continue
     all=$((all + 1))
@@ -82,7 +84,7 @@ seeded() {
     sed -i "$expression" "$tree/$file"
     ! cmp -s "$root/$file" "$tree/$file" ||
       die "$name changes nothing in $file; renew its expression in $0."
-    build_fuzzer "$tree" "$build/seeded/flat"
+    build_fuzzer "$tree" "$build/seeded-target" "$build/seeded/flat"
     began=$SECONDS
     if run_fuzzer "$build/seeded" 60; then
       echo "$name: NOT FOUND in 60 s"
