@@ -122,3 +122,31 @@ const fn command(operation: Operation, fd: i32) -> u64 {
     let [f0, f1, f2, f3] = fd.to_ne_bytes();
     u64::from_ne_bytes([o0, o1, 0, 0, f0, f1, f2, f3])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Origin;
+
+    #[test]
+    fn an_iocb_tells_its_command_and_its_file() {
+        let block = Block { at: Origin { buffer: 4096, file_offset: 512 }, length: 1024 };
+        // IO_CMD_PREAD and IO_CMD_PWRITE.
+        for (operation, opcode) in [(Operation::Read, 0), (Operation::Write, 1)] {
+            for fd in [0, 1, 3, i32::MAX, -1] {
+                let iocb = Iocb::for_block(operation, fd, block);
+                assert_eq!((iocb.aio_lio_opcode(), iocb.aio_fildes()), (opcode, fd));
+                assert_eq!((iocb.buf, iocb.nbytes, iocb.offset), (4096, 1024, 512));
+            }
+        }
+    }
+
+    /// A caller may put another command into an iocb: any 16 bits.
+    #[test]
+    fn an_opcode_is_read_in_full() {
+        let mut iocb = Iocb::zeroed();
+        iocb.command = command(Operation::Read, 7) | u64::from_ne_bytes([2, 3, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(iocb.aio_lio_opcode(), i16::from_ne_bytes([2, 3]));
+        assert_eq!(iocb.aio_fildes(), 7);
+    }
+}

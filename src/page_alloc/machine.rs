@@ -2,12 +2,10 @@
 //! environment. Whatever cannot be read counts as absent: then the buffer is the original's.
 
 use super::plan::{self, Facts, Wishes};
+use super::processors::{self, Mask};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::{env, fs, ptr};
-
-/// Processors that a mask has room for: the largest that Linux can be configured to.
-const MOST_CPUS: usize = 8192;
 
 /// The user's wishes. Read once: changing the environment while other threads read it is unsafe
 /// in C, so the less often it is read the better.
@@ -58,7 +56,7 @@ fn huge_pages() -> Option<(usize, String)> {
 
 /// The processors that the calling thread may run on.
 fn affinity() -> Vec<usize> {
-    let mut mask = [0_u64; MOST_CPUS / 64];
+    let mut mask: Mask = processors::mask(&[]);
     // SAFETY: the mask is as long as stated. glibc takes masks of any length; the type in its
     // signature is the fixed one for 1024 processors.
     let status = unsafe {
@@ -67,13 +65,13 @@ fn affinity() -> Vec<usize> {
     if status != 0 {
         return Vec::new();
     }
-    (0..MOST_CPUS).filter(|cpu| mask[cpu / 64] >> (cpu % 64) & 1 == 1).collect()
+    processors::in_mask(&mask)
 }
 
 /// The processors of the node that the calling thread runs on, where there is more than one node.
 fn node_of_caller() -> Option<Vec<usize>> {
     let nodes = Path::new("/sys/devices/system/node");
-    if plan::parse_cpu_list(&fs::read_to_string(nodes.join("online")).ok()?).len() < 2 {
+    if processors::in_list(&fs::read_to_string(nodes.join("online")).ok()?).len() < 2 {
         return None;
     }
     let (mut cpu, mut node) = (0_u32, 0_u32);
@@ -90,18 +88,39 @@ fn node_of_caller() -> Option<Vec<usize>> {
         return Some(Vec::new());
     }
     let list = fs::read_to_string(nodes.join(format!("node{node}/cpulist"))).unwrap_or_default();
-    Some(plan::parse_cpu_list(&list))
+    Some(processors::in_list(&list))
 }
 
 /// Lets the calling thread run on these processors only. A refusal is no harm: it then runs where
 /// it was allowed to before.
 pub(super) fn stay_on(processors: &[usize]) {
-    let mut mask = [0_u64; MOST_CPUS / 64];
-    for &cpu in processors.iter().filter(|&&cpu| cpu < MOST_CPUS) {
-        mask[cpu / 64] |= 1 << (cpu % 64);
-    }
+    let mask = processors::mask(processors);
     // SAFETY: the mask is as long as stated.
     unsafe {
         libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast::<libc::cpu_set_t>())
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_stays_on_the_processors_that_it_is_told() {
+        let all = affinity();
+        assert!(!all.is_empty());
+        for &cpu in &all {
+            let stayed = std::thread::spawn(move || {
+                stay_on(&[cpu]);
+                affinity()
+            });
+            assert_eq!(stayed.join().unwrap(), [cpu]);
+        }
+        // What the kernel refuses leaves the thread where it may be.
+        let stayed = std::thread::spawn(|| {
+            stay_on(&[]);
+            affinity()
+        });
+        assert_eq!(stayed.join().unwrap(), all);
+    }
 }

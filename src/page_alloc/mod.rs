@@ -9,6 +9,7 @@
 mod machine;
 mod plan;
 mod populate;
+mod processors;
 mod refusal;
 
 pub(crate) use refusal::{Refusal, report_refused_lock};

@@ -100,16 +100,6 @@ pub(super) fn populating(affinity: &[usize], node: Option<&[usize]>) -> Vec<usiz
     }
 }
 
-/// The processors that a list of the kernel's ("0-3,8,10-11") names; an unreadable part names none.
-pub(super) fn parse_cpu_list(list: &str) -> Vec<usize> {
-    list.trim().split(',').filter_map(parse_range).flatten().collect()
-}
-
-fn parse_range(part: &str) -> Option<std::ops::RangeInclusive<usize>> {
-    let (first, last) = part.split_once('-').unwrap_or((part, part));
-    Some(first.parse().ok()?..=last.parse().ok()?)
-}
-
 /// The mode that a file of the kernel's such as "always [madvise] never" has chosen.
 fn chosen(modes: &str) -> Option<&str> {
     modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
@@ -240,18 +230,18 @@ mod tests {
 
     #[test]
     fn on_two_nodes_only_the_callers_node_populates() {
-        let node1: Vec<usize> = parse_cpu_list("4-7,12-15");
+        let node1 = [4, 5, 6, 7, 12, 13, 14, 15];
         assert_eq!(populating(&(0..16).collect::<Vec<_>>(), Some(&node1)), node1);
         assert_eq!(populating(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
         assert_eq!(populating(&[0, 1], Some(&node1)), [0_usize; 0]);
     }
 
     #[test]
-    fn cpu_lists_are_read_as_the_kernel_writes_them() {
-        assert_eq!(parse_cpu_list("0-3,8,10-11\n"), [0, 1, 2, 3, 8, 10, 11]);
-        assert_eq!(parse_cpu_list("0\n"), [0]);
-        assert_eq!(parse_cpu_list("\n"), [0_usize; 0]); // a node without processors
-        assert_eq!(parse_cpu_list("x,2-,3"), [3]);
+    fn huge_pages_no_larger_than_a_page_are_none() {
+        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
+        for size in [4 * KIB, 2 * KIB] {
+            assert_eq!(plan(GIB, true, &machine(4 * KIB, size, 1)), expected);
+        }
     }
 
     #[test]

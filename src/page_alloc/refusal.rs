@@ -28,11 +28,7 @@ fn refused_lock_text(size: i64, errno: c_int) -> String {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a struct to write to.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
-    let bytes = |value| match value {
-        _ if !known => "unknown".to_owned(),
-        libc::RLIM_INFINITY => "unlimited".to_owned(),
-        bytes => format!("{bytes} bytes"),
-    };
+    let words = |value| limit_in_words(known.then_some(value));
     format!(
         "mlock failed to allocate {size} bytes with error no {errno} msg {}\n\
          deepspeed_aio_utils: ds_page_aligned_alloc: RLIMIT_MEMLOCK is {} (hard limit {}) for all \
@@ -40,9 +36,18 @@ fn refused_lock_text(size: i64, errno: c_int) -> String {
          `ulimit -l unlimited`, LimitMEMLOCK=infinity (systemd) or --ulimit memlock=-1 \
          (containers), or grant CAP_IPC_LOCK",
         message(errno),
-        bytes(limit.rlim_cur),
-        bytes(limit.rlim_max),
+        words(limit.rlim_cur),
+        words(limit.rlim_max),
     )
+}
+
+/// A limit, or `None` where the kernel did not tell.
+fn limit_in_words(limit: Option<libc::rlim_t>) -> String {
+    match limit {
+        None => "unknown".to_owned(),
+        Some(libc::RLIM_INFINITY) => "unlimited".to_owned(),
+        Some(bytes) => format!("{bytes} bytes"),
+    }
 }
 
 /// Says on stderr why a lock of `size` bytes was refused.
@@ -58,5 +63,18 @@ fn message(errno: c_int) -> String {
     unsafe {
         libc::strerror_r(errno, text.as_mut_ptr(), text.len());
         CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_said_in_words() {
+        assert_eq!(limit_in_words(None), "unknown");
+        assert_eq!(limit_in_words(Some(libc::RLIM_INFINITY)), "unlimited");
+        assert_eq!(limit_in_words(Some(0)), "0 bytes");
+        assert_eq!(limit_in_words(Some(8 << 20)), "8388608 bytes");
     }
 }

@@ -1,0 +1,253 @@
+// How the buffer is populated, seen from inside: this program defines four functions of libc, so the
+// library's calls come here first. Each is noted and goes on to the kernel. Speed alone would show
+// most of this otherwise, and tests assert no times.
+
+#include "allocator/memory_facts.h"
+
+#include <gtest/gtest.h>
+
+#include <deepspeed_aio_utils.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <algorithm>
+#include <csignal>
+#include <cstdarg>
+#include <cstring>
+#include <mutex>
+
+namespace {
+
+constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, since Linux 5.14
+
+// A thread that populates, when it asks for its processors or populates a piece.
+struct Thread {
+    bool is_caller;
+    cpu_set_t processors;  // what a helper asked for
+    sigset_t blocked;
+    size_t stack;
+    char name[16];
+};
+
+struct Piece {
+    char* start;
+    size_t length;
+    int advice;
+    Thread by;
+};
+
+struct Calls {
+    std::vector<Thread> told_processors;
+    std::vector<Piece> advised;
+    int asked_affinity = 0;
+    int asked_huge_pages = 0;
+};
+
+std::mutex mutex;
+Calls calls;
+pthread_t caller;
+
+Thread this_thread()
+{
+    Thread thread{};
+    thread.is_caller = pthread_equal(pthread_self(), caller) != 0;
+    pthread_sigmask(SIG_BLOCK, nullptr, &thread.blocked);
+    pthread_attr_t attributes;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstacksize(&attributes, &thread.stack);
+    pthread_attr_destroy(&attributes);
+    pthread_getname_np(pthread_self(), thread.name, sizeof thread.name);
+    return thread;
+}
+
+int answer(long result) { return static_cast<int>(result); }
+
+}  // namespace
+
+extern "C" int sched_setaffinity(pid_t pid, size_t size, const cpu_set_t* mask) noexcept
+{
+    Thread thread = this_thread();
+    memcpy(&thread.processors, mask, std::min(size, sizeof thread.processors));
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        calls.told_processors.push_back(thread);
+    }
+    return answer(syscall(SYS_sched_setaffinity, pid, size, mask));
+}
+
+extern "C" int sched_getaffinity(pid_t pid, size_t size, cpu_set_t* mask) noexcept
+{
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        ++calls.asked_affinity;
+    }
+    memset(mask, 0, size);  // as glibc does with what the kernel leaves alone
+    return syscall(SYS_sched_getaffinity, pid, size, mask) < 0 ? -1 : 0;
+}
+
+extern "C" int madvise(void* start, size_t length, int advice) noexcept
+{
+    {
+        const std::lock_guard<std::mutex> lock(mutex);
+        calls.advised.push_back({static_cast<char*>(start), length, advice, this_thread()});
+    }
+    return answer(syscall(SYS_madvise, start, length, advice));
+}
+
+extern "C" int open64(const char* path, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if (strstr(path, "transparent_hugepage") != nullptr) {
+        const std::lock_guard<std::mutex> lock(mutex);
+        ++calls.asked_huge_pages;
+    }
+    return answer(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+}
+
+namespace {
+
+cpu_set_t allowed_processors()
+{
+    cpu_set_t allowed;
+    EXPECT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    return allowed;
+}
+
+// The calls made for a buffer, and where it lay.
+Calls calls_for(int64_t size, bool lock, char** where = nullptr)
+{
+    // The environment is read once, not for this buffer.
+    free(ds_page_aligned_alloc(4096, false));
+    caller = pthread_self();
+    calls = {};
+    void* memory = ds_page_aligned_alloc(size, lock);
+    EXPECT_NE(memory, nullptr);
+    const Calls made = calls;
+    if (where != nullptr) { *where = static_cast<char*>(memory); }
+    munlock(memory, size);
+    free(memory);
+    return made;
+}
+
+std::vector<Piece> advised(const Calls& made, int advice)
+{
+    std::vector<Piece> pieces;
+    for (const Piece& piece : made.advised) {
+        if (piece.advice == advice) { pieces.push_back(piece); }
+    }
+    return pieces;
+}
+
+class Helpers : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        std::string reason;
+        if (!may_lock(size, reason)) { GTEST_SKIP() << reason; }
+        const cpu_set_t allowed = allowed_processors();
+        if (CPU_COUNT(&allowed) < 2) { GTEST_SKIP() << "there is one processor, so no helper"; }
+    }
+    const int64_t size = 300 * MiB + sysconf(_SC_PAGESIZE);
+};
+
+TEST_F(Helpers, StayOnTheCallersProcessors)
+{
+    const cpu_set_t allowed = allowed_processors();
+    const Calls made = calls_for(size, true);
+    EXPECT_EQ(made.told_processors.size(), 1u);
+    for (const Thread& helper : made.told_processors) {
+        EXPECT_FALSE(helper.is_caller);
+        EXPECT_GT(CPU_COUNT(&helper.processors), 0);
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (CPU_ISSET(cpu, &helper.processors)) { EXPECT_TRUE(CPU_ISSET(cpu, &allowed)); }
+        }
+        // On several nodes, those of the caller's.
+        if (access("/sys/devices/system/node/node1", F_OK) != 0) {
+            EXPECT_TRUE(CPU_EQUAL(&helper.processors, &allowed));
+        }
+    }
+}
+
+// No signal handler of the program runs on a thread that it does not know of.
+TEST_F(Helpers, BlockAllSignalsAndTheCallerItsOwnAlone)
+{
+    sigset_t own, before, after;
+    sigemptyset(&own);
+    sigaddset(&own, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &own, &before);
+    const Calls made = calls_for(size, true);
+    pthread_sigmask(SIG_SETMASK, &before, &after);
+
+    ASSERT_FALSE(made.told_processors.empty());
+    for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+        // Two cannot be blocked, and glibc keeps those below SIGRTMIN to itself.
+        if (signal == SIGKILL || signal == SIGSTOP || (signal >= 32 && signal < SIGRTMIN)) { continue; }
+        for (const Thread& helper : made.told_processors) {
+            EXPECT_EQ(sigismember(&helper.blocked, signal), 1) << strsignal(signal);
+        }
+        EXPECT_EQ(sigismember(&after, signal), signal == SIGUSR1) << strsignal(signal);
+        // Nor is the caller deaf while it works.
+        for (const Piece& piece : made.advised) {
+            if (!piece.by.is_caller) { continue; }
+            EXPECT_EQ(sigismember(&piece.by.blocked, signal), signal == SIGUSR1) << strsignal(signal);
+        }
+    }
+}
+
+TEST_F(Helpers, HaveANameAndRoomForThreadLocalStorage)
+{
+    const Calls made = calls_for(size, true);
+    ASSERT_FALSE(made.told_processors.empty());
+    for (const Thread& helper : made.told_processors) {
+        EXPECT_STREQ(helper.name, "dsaio-populate");
+        EXPECT_GE(helper.stack, size_t(256 << 10));
+    }
+}
+
+TEST_F(Helpers, AndTheCallerPopulateEveryByteOnce)
+{
+    void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const bool known = madvise(page, 4096, populate_write) == 0;
+    munmap(page, 4096);
+    if (!known) { GTEST_SKIP() << "this kernel has no MADV_POPULATE_WRITE (Linux 5.14)"; }
+
+    char* memory = nullptr;
+    std::vector<Piece> pieces = advised(calls_for(size, true, &memory), populate_write);
+    std::sort(pieces.begin(), pieces.end(),
+              [](const Piece& a, const Piece& b) { return a.start < b.start; });
+    EXPECT_GT(pieces.size(), 1u) << "pieces, so that threads share the work";
+    const char* next = memory;
+    for (const Piece& piece : pieces) {
+        EXPECT_EQ(piece.start, next);
+        EXPECT_GT(piece.length, 0u);
+        next = piece.start + piece.length;
+    }
+    EXPECT_EQ(next, memory + size);
+}
+
+// Nothing is asked of the kernel that has no use for the buffer.
+TEST_F(Helpers, AreNotThoughtOfForOtherBuffers)
+{
+    for (const auto& [bytes, lock] : {std::pair(255 * MiB, true), std::pair(512 * MiB, false)}) {
+        const Calls made = calls_for(bytes, lock);
+        EXPECT_EQ(made.asked_affinity, 0) << bytes;
+        EXPECT_EQ(made.told_processors.size(), 0u) << bytes;
+        EXPECT_EQ(advised(made, populate_write).size(), 0u) << bytes;
+    }
+    EXPECT_GT(calls_for(size, true).asked_affinity, 0);
+}
+
+TEST_F(Helpers, AndHugePagesAreNotThoughtOfForSmallBuffers)
+{
+    EXPECT_EQ(calls_for(512 << 10, true).asked_huge_pages, 0);
+    EXPECT_GT(calls_for(64 * MiB, false).asked_huge_pages, 0);
+    EXPECT_EQ(calls_for(32 * MiB, true).advised.size(), 0u) << "of those that malloc may not map";
+    EXPECT_EQ(calls_for(64 * MiB, false).advised.size(), 0u) << "of those that stay untouched";
+}
+
+}  // namespace

@@ -1,0 +1,64 @@
+#!/bin/sh
+# A buffer is populated by processors of the caller's NUMA node alone. Machines of two and of three
+# nodes are played by files of our own over those of /sys, in a mount namespace: the caller's node then
+# has all, one or none of the processors that it may run on.
+#
+# usage: nodes_test.sh PROBE
+set -eu
+probe=$1
+sysfs=/sys/devices/system/node
+if [ "$(nproc)" -eq 1 ]; then
+    echo "skipped: there is one processor, so no helper on any machine"
+    exit 77
+fi
+for new in "unshare --mount" "unshare --mount --map-root-user"; do
+    if $new mount --bind /sys "$sysfs" 2> /dev/null; then
+        unshare=$new
+        break
+    fi
+done
+if [ -z "${unshare-}" ]; then
+    echo "skipped: this process may not have a mount namespace of its own"
+    exit 77
+fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-nodes-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+allowed=$(taskset -cp $$ | sed 's/.*: *//')
+first=${allowed%%[,-]*}
+
+# expect HELPERS ONLINE CPULIST: on a machine where these nodes are online, each with this list
+expect() {
+    mkdir "$dir/node"
+    echo "$2" > "$dir/node/online"
+    # The kernel says which one the caller runs on.
+    for node in "$sysfs"/node[0-9]*; do
+        mkdir "$dir/node/${node##*/}"
+        echo "$3" > "$dir/node/${node##*/}/cpulist"
+    done
+    status=0
+    found=$($unshare sh -c "mount --bind '$dir/node' $sysfs && exec '$probe'") || status=$?
+    rm -r "$dir/node"
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: $found"
+        exit 77
+    fi
+    case $status:$found in
+    "0:helpers $1
+"*"
+resident yes") ;;
+    *)
+        printf 'FAILED with nodes "%s" and processors "%s": expected helpers %s, found\n%s\n' \
+            "$2" "$3" "$1" "$found"
+        exit 1
+        ;;
+    esac
+}
+
+for online in 0-1 0-2; do
+    expect yes "$online" "$allowed"
+    expect no "$online" "$first"
+    expect no "$online" ""
+done
+# On a machine of one node there is nothing to choose.
+expect yes 0 "$first"
