@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded header clean
+.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -30,6 +30,14 @@ fuzz-flat:
 #: make fuzz-flat-seeded  breaks copies of the library, and shows that the fuzzer finds it
 fuzz-flat-seeded:
 	@scripts/fuzz_flat.sh --seeded
+
+#: make mutants           changes the library in every small way; some test notices each; ONLY=regex; hours
+mutants:
+	@scripts/mutants.sh
+
+#: make defects           breaks the library in the ways that matter; make test catches each
+defects:
+	@scripts/defects.sh
 
 #: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
 bench:

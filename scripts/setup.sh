@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|bench|fuzz-flat
+# setup.sh demo|test|bench|fuzz-flat|mutants
 #
 # Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
 # for the thing itself (a command, a header), and installs only that. Where everything is there
@@ -171,10 +171,10 @@ install_cargo_tool() { # install_cargo_tool SUBCOMMAND
 
 case ${1:-} in
   demo) needs=$demo_needs ;;
-  test) needs=$test_needs ;;
+  test | mutants) needs=$test_needs ;;
   bench) needs=$bench_needs ;;
   fuzz-flat) needs=$fuzz_flat_needs ;;
-  *) die "usage: setup.sh demo|test|bench|fuzz-flat" ;;
+  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants" ;;
 esac
 
 check_cargo
@@ -183,4 +183,7 @@ if [[ $1 == test ]]; then
   install_rust_component fmt rustfmt rustfmt
   install_rust_component clippy clippy rust-clippy
 fi
-[[ $1 != fuzz-flat ]] || install_cargo_tool fuzz
+case $1 in
+  fuzz-flat) install_cargo_tool fuzz ;;
+  mutants) install_cargo_tool mutants ;;
+esac

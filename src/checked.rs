@@ -266,6 +266,7 @@ mod tests {
                     break;
                 }
                 bytes += iocbs[..n].iter().map(|iocb| iocb.nbytes).sum::<u64>();
+                assert!(bytes <= 10_000, "block size {block_size}");
             }
             assert_eq!(bytes, 10_000, "block size {block_size}");
             assert_eq!(generator.position, 10_000);

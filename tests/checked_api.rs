@@ -40,6 +40,7 @@ proptest! {
                 // Only the last block may be short.
                 prop_assert!(iocb.nbytes == block_size || done == transfer.num_bytes as u64);
             }
+            prop_assert!(done <= transfer.num_bytes as u64);
         }
         prop_assert_eq!(done, transfer.num_bytes as u64);
     }
@@ -59,6 +60,7 @@ proptest! {
             if n == 0 {
                 break;
             }
+            prop_assert!(generator.position > position);
             position = generator.position;
         }
     }

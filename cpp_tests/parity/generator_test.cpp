@@ -107,6 +107,25 @@ TEST(Generator, WholeLivesOverAGrid)
     }
 }
 
+// The queue is full: the transfer is not looked at, so it may be gone.
+TEST(Generator, AskedForNothingLooksAtNoTransfer)
+{
+    for (LoadedLibrary* library : {&original(), &ours()}) {
+        Transfer transfer;
+        transfer.num_bytes = 8192;
+        XferStorage xfer = transfer.construct(*library);
+        const void* owned = &xfer;
+        GeneratorStorage generator;
+        library->new_generator(&generator, true, &owned, 4096);
+        const GeneratorStorage before = generator;
+        owned = nullptr;
+        Iocbs two(2), untouched(2);
+        EXPECT_EQ(library->generator_prep(&generator, 0, two.vector()), 0);
+        EXPECT_EQ(generator.bytes, before.bytes);
+        EXPECT_EQ(two.differs_from(untouched), "");
+    }
+}
+
 TEST(Generator, RandomLivesWithGrowingAndShrinkingRequests)
 {
     std::mt19937_64 random(20261122);
