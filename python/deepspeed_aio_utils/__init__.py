@@ -1,0 +1,45 @@
+"""Faster pinned memory and clearer errors for DeepSpeed's NVMe I/O, switched on by one line.
+
+Before DeepSpeed is imported:
+
+    import deepspeed_aio_utils.auto
+
+`python -m deepspeed_aio_utils check` proves that it is on, `bench` measures what it gains, and
+`run train.py` starts a script with it on.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata as _metadata
+
+from .activation import Activation, activate, active
+from .binding import Binding, bindings
+from .errors import (
+    ActivationError,
+    LibraryUnavailable,
+    NamesTaken,
+    OpAlreadyLoaded,
+    OpNotSwitchable,
+    UnsupportedDeepSpeed,
+)
+from .library import library_path
+
+__all__ = [
+    "Activation",
+    "ActivationError",
+    "Binding",
+    "LibraryUnavailable",
+    "NamesTaken",
+    "OpAlreadyLoaded",
+    "OpNotSwitchable",
+    "UnsupportedDeepSpeed",
+    "activate",
+    "active",
+    "bindings",
+    "library_path",
+]
+
+try:
+    __version__ = _metadata.version("deepspeed-aio-utils")
+except _metadata.PackageNotFoundError:
+    __version__ = "not installed"

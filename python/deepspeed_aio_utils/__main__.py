@@ -1,0 +1,95 @@
+"""The command line: python -m deepspeed_aio_utils run|check|bench."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from .errors import ActivationError
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a directory")
+    return path.resolve()
+
+
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d+)(?:([KMG])(?:iB)?)?", text)
+    size = int(found[1]) * _UNITS[found[2] or ""] if found else 0
+    if size <= 0 or size % 4096:
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a multiple of 4096 bytes, such as 512M or 1GiB")
+    return size
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m deepspeed_aio_utils",
+        description="A faster bottom layer for DeepSpeed's NVMe I/O, switched on without rebuilding.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser(
+        "run", help="start a script, a module or a program with the library on",
+        usage="%(prog)s (SCRIPT.py | -m MODULE | PROGRAM) [ARGUMENT...]",
+        description="Switches the library on here and in every Python that is started from here.")
+    run.add_argument("target", nargs=argparse.REMAINDER)
+
+    check = commands.add_parser(
+        "check", help="prove that the library is on, and that a tensor comes back as it went",
+        description="Exit status 0: nothing failed; 1: something did, and its line says what to do.")
+    check.add_argument("--dir", type=_directory, default=".", help="where tensors go (default: here)")
+    check.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    bench = commands.add_parser(
+        "bench", help="move tensors with and without the library, in turns, and compare")
+    bench.add_argument("--dir", type=_directory, default=".", help="where tensors go (default: here)")
+    bench.add_argument("--size", type=_size, default="1GiB", help="of the tensor (default: 1GiB)")
+    bench.add_argument("--rounds", type=_count, default="5", help="turns of each (default: 5)")
+    bench.add_argument("--block-size", type=_size, default="1MiB", help="(default: 1MiB)")
+    bench.add_argument("--queue-depth", type=_count, default="32", help="(default: 32)")
+    bench.add_argument("--threads", type=_count, default="1", help="of aio_handle (default: 1)")
+    bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    return parser
+
+
+def main() -> int:
+    """Does what the command line says; the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.command == "run":
+        if not arguments.target:
+            parser.error("run: name a script, -m and a module, or a program")
+        from .run import run
+
+        try:
+            run(arguments.target)
+        except ActivationError as error:
+            print(f"deepspeed_aio_utils: {type(error).__name__}: {error}", file=sys.stderr)
+            return 1
+        return 0
+    if arguments.command == "check":
+        from .check import check
+
+        return check(arguments.dir, arguments.json)
+    from .bench import Settings, bench
+
+    return bench(Settings(
+        directory=str(arguments.dir), size=arguments.size, rounds=arguments.rounds,
+        block_size=arguments.block_size, queue_depth=arguments.queue_depth,
+        threads=arguments.threads), arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

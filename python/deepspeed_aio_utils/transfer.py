@@ -1,0 +1,63 @@
+"""Tensors through DeepSpeed's real aio_handle. Needs torch and DeepSpeed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def load_op() -> Any:
+    """DeepSpeed's async_io module, compiled first where it has to be (and pin_memory, from 0.19.5)."""
+    from deepspeed.accelerator import get_accelerator
+
+    return get_accelerator().create_op_builder("AsyncIOBuilder").load(verbose=False)
+
+
+@contextmanager
+def pinned_tensor(handle: Any, size: int) -> "Iterator[Any]":
+    """A page-locked tensor of `size` bytes, from DeepSpeed's own allocator."""
+    import torch
+
+    tensor = handle.new_cpu_locked_tensor(size, torch.empty(0, dtype=torch.uint8))
+    try:
+        yield tensor
+    finally:
+        handle.free_cpu_locked_tensor(tensor)
+
+
+@contextmanager
+def scratch_file(directory: Path) -> "Iterator[str]":
+    """The name of a file that is gone afterwards."""
+    fd, name = tempfile.mkstemp(dir=directory, prefix=".deepspeed_aio_utils-")
+    os.close(fd)
+    try:
+        yield name
+    finally:
+        os.unlink(name)
+
+
+def round_trip(op: Any, directory: Path, size: int, overlap: bool) -> None:
+    """Writes a tensor of random bytes, reads it back, and compares both with the file's bytes.
+
+    Raises AssertionError with a sentence where they differ.
+    """
+    import torch
+
+    handle = op.aio_handle(1 << 20, 32, False, overlap, 1)
+    with scratch_file(directory) as name, pinned_tensor(handle, size) as tensor:
+        content = torch.randint(0, 256, (size,), dtype=torch.uint8)
+        tensor.copy_(content)
+        if handle.sync_pwrite(tensor, name, 0) != 1:
+            raise AssertionError("aio_handle.sync_pwrite() did not complete")
+        with open(name, "rb") as file:
+            if file.read() != content.numpy().tobytes():
+                raise AssertionError("what was written is not what the file holds")
+        tensor.zero_()
+        if handle.sync_pread(tensor, name, 0) != 1:
+            raise AssertionError("aio_handle.sync_pread() did not complete")
+        if not torch.equal(tensor, content):
+            raise AssertionError("what was read is not what the file holds")
