@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects header clean
+.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects test-deepspeed header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -18,6 +18,10 @@ test:
 #: make test-releases     the same comparisons with every release of DeepSpeed served, and the matrix
 test-releases:
 	@scripts/test-releases.sh
+
+#: make test-deepspeed    the Python package on real DeepSpeed and torch (5 GB, half an hour)
+test-deepspeed:
+	@scripts/test-deepspeed.sh
 
 #: make fuzz              random lives of the objects, beside the original, for as long as asked; TIME=60
 fuzz:

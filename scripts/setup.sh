@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|bench|fuzz-flat|mutants
+# setup.sh demo|test|bench|fuzz-flat|mutants|deepspeed
 #
 # Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
 # for the thing itself (a command, a header), and installs only that. Where everything is there
@@ -20,6 +20,7 @@ pip         python3-pip               python3-pip                 optional
 '
 test_needs="$demo_needs"'
 python      python3                   python3                     required
+venv        python3-venv              python3                     required
 googletest  libgtest-dev              gtest-devel                 required
 clang       clang                     clang                       optional
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional
@@ -36,6 +37,15 @@ cxx         g++                       gcc-c++                     required
 libaio      libaio-dev                libaio-devel                required
 binutils    binutils                  binutils                    required
 '
+deepspeed_needs='
+cxx         g++                       gcc-c++                     required
+libaio      libaio-dev                libaio-devel                required
+binutils    binutils                  binutils                    required
+python      python3                   python3                     required
+pip         python3-pip               python3-pip                 required
+venv        python3-venv              python3                     required
+pythondev   python3-dev               python3-devel               required
+'
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -51,6 +61,11 @@ probe_libaio() { compiles libaio.h "${CXX:-c++}"; }
 probe_binutils() { has nm && has readelf; }
 probe_pip() { python3 -m pip --version >/dev/null 2>&1; }
 probe_python() { has python3; }
+probe_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+# What torch compiles ops with.
+probe_pythondev() {
+  [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]]
+}
 probe_googletest() { [[ -e /usr/src/googletest/CMakeLists.txt ]] || compiles gtest/gtest.h "${CXX:-c++}"; }
 probe_clang() { compiles cstddef clang++; }
 probe_libcxx() { compiles vector clang++ -stdlib=libc++; }
@@ -174,7 +189,8 @@ case ${1:-} in
   test | mutants) needs=$test_needs ;;
   bench) needs=$bench_needs ;;
   fuzz-flat) needs=$fuzz_flat_needs ;;
-  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants" ;;
+  deepspeed) needs=$deepspeed_needs ;;
+  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|deepspeed" ;;
 esac
 
 check_cargo

@@ -3,6 +3,8 @@
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
+# shellcheck source-path=SCRIPTDIR source=python_env.sh
+. "$root/scripts/python_env.sh"
 
 readonly build="$root/build-test"
 readonly logs="$build/logs"
@@ -96,6 +98,30 @@ c_harness() {
   finish "$p" "$f" "$s"
 }
 
+# The Python package. Its build and its tools come from PyPI.
+python_package() {
+  local venv=$build/python-venv xml=$build/pytest.xml p f s
+  start "set up Python tests" make_venv "$venv" -r python/tests/requirements.txt
+  if ((status != 0)) && [[ -z ${CI+set} ]]; then
+    status=0
+    skip_lines+=("Python package: pip cannot install what python/tests/requirements.txt names; let it reach PyPI")
+    finish 0 0 1
+    return
+  elif ((status != 0)); then
+    finish 0 1 0
+    return
+  fi
+  echo "   ok ($seconds s)"
+  check "mypy" "$venv/bin/mypy" --cache-dir "$build/mypy-cache"
+  rm -f "$xml"
+  start "pytest" env PYTHONDONTWRITEBYTECODE=1 "$venv/bin/pytest" --color=no --junit-xml "$xml"
+  : >"$build/skipped"
+  read -r p f s < <("$root/scripts/pytest_counts.py" "$xml" "$build/skipped" 2>>"$log" || echo 0 0 0)
+  ((p + f > 0)) || no_tests
+  while IFS= read -r line; do skip_lines+=("$line"); done <"$build/skipped"
+  finish "$p" "$f" "$s"
+}
+
 summary() {
   echo
   if ((${#skip_lines[@]} > 0)); then
@@ -118,5 +144,6 @@ check "cargo fmt" cargo fmt --all --check -- --color never
 check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 cargo_test
 c_harness
+python_package
 check "make demo" make --no-print-directory demo SIZE=64M
 summary

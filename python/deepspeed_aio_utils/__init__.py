@@ -39,7 +39,9 @@ __all__ = [
     "library_path",
 ]
 
+NOT_INSTALLED = "used from its source directory"
+
 try:
     __version__ = _metadata.version("deepspeed-aio-utils")
 except _metadata.PackageNotFoundError:
-    __version__ = "not installed"
+    __version__ = NOT_INSTALLED

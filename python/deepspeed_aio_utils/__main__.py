@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="start a script, a module or a program with the library on",
         usage="%(prog)s (SCRIPT.py | -m MODULE | PROGRAM) [ARGUMENT...]",
         description="Switches the library on here and in every Python that is started from here.")
-    run.add_argument("target", nargs=argparse.REMAINDER)
+    run.add_argument("target", nargs="+")
 
     check = commands.add_parser(
         "check", help="prove that the library is on, and that a tensor comes back as it went",
@@ -64,21 +64,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _run(command: "list[str]") -> int:
+    from .run import run
+
+    try:
+        run(command)
+    except ActivationError as error:
+        print(f"deepspeed_aio_utils: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main() -> int:
     """Does what the command line says; the exit status."""
-    parser = _parser()
-    arguments = parser.parse_args()
-    if arguments.command == "run":
-        if not arguments.target:
-            parser.error("run: name a script, -m and a module, or a program")
-        from .run import run
-
-        try:
-            run(arguments.target)
-        except ActivationError as error:
-            print(f"deepspeed_aio_utils: {type(error).__name__}: {error}", file=sys.stderr)
-            return 1
-        return 0
+    # Options after `run` are the script's, and so is -m; argparse would look for them here.
+    if sys.argv[1:2] == ["run"] and sys.argv[2:3] not in ([], ["-h"], ["--help"]):
+        return _run(sys.argv[2:])
+    arguments = _parser().parse_args()
     if arguments.command == "check":
         from .check import check
 

@@ -129,7 +129,8 @@ def _table(settings: Settings, turns: "dict[str, list[dict[str, float]]]") -> st
         cells = [f"{median(v):.3g} [{min(v):.3g} - {max(v):.3g}] {unit}" for v in values]
         rows.append([label, *cells, gain])
 
-    row("allocate and lock", "pin", "ms", 1e3, rate=False)
+    row("allocate and lock, memory cold", "pin first", "ms", 1e3, rate=False)
+    row("allocate and lock, memory warm", "pin", "ms", 1e3, rate=False)
     row("unlock and free", "release", "ms", 1e3, rate=False)
     for mode in _MODES:
         for what in ("write", "read"):

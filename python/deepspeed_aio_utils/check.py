@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any, Optional
 
-from . import __version__, linker, machine
+from . import NOT_INSTALLED, __version__, linker, machine
 from .activation import Activation, activate
 from .binding import Binding, bindings, loaded_ops
 from .deepspeed_install import REQUIREMENT, ops_on_disk, package_directory, release
@@ -71,7 +71,7 @@ def _software(report: Report) -> Optional[Activation]:
         value = f"{type(error).__name__}: {error.reason}"
         report.add(Line("switched on", FAILED, value, error.remedy))
         return None
-    if activation.version != __version__:
+    if __version__ not in (activation.version, NOT_INSTALLED):
         report.add(Line("library's version", FAILED, f"{activation.version}, not {__version__}",
                         "Reinstall: pip install --force-reinstall deepspeed-aio-utils."))
     report.add(Line("switched on", OK, "in this process, as by import deepspeed_aio_utils.auto"))

@@ -61,13 +61,18 @@ def release() -> Optional[str]:
 def require_served_release() -> Optional[str]:
     """release(), or UnsupportedDeepSpeed."""
     found = release()
-    if found is None:
-        return None
+    if found is not None:
+        require_served(found, package_directory())
+    return found
+
+
+def require_served(found: str, where: Optional[Path]) -> None:
+    """Raises UnsupportedDeepSpeed unless this release shares the library's ABI."""
     numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", found)
     if numbers is None:
         raise UnsupportedDeepSpeed(
-            f"The release of the DeepSpeed in {package_directory()} cannot be told (it says "
-            f"'{found}'), and only {SERVED} can be switched.",
+            f"The release of the DeepSpeed in {where} cannot be told (it says '{found}'), and only "
+            f"{SERVED} can be switched.",
             "Install one of these with pip.",
         )
     if not OLDEST <= tuple(int(n or 0) for n in numbers.groups()) <= NEWEST:
@@ -75,7 +80,6 @@ def require_served_release() -> Optional[str]:
             f"DeepSpeed {found} cannot be switched: its objects may be laid out differently.",
             f"Install DeepSpeed {SERVED}, or leave out the line that switches the library on.",
         )
-    return found
 
 
 def package_directory() -> Optional[Path]:

@@ -25,6 +25,7 @@ _STV_DEFAULT, _STV_PROTECTED = 0, 3
 _ADDRESS_RELOCATIONS = {62: {7, 6, 1}, 183: {1026, 1025, 257}}
 MACHINES = {"x86_64": 62, "aarch64": 183}
 
+_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _RELA = struct.Struct("<QQq")
 
@@ -78,8 +79,10 @@ class FileImage:
         self.machine = struct.unpack_from("<H", header, 18)[0]
         (table,) = struct.unpack_from("<Q", header, 32)
         entry_size, count = struct.unpack_from("<HH", header, 54)
+        if count == 0 or entry_size != _PROGRAM_HEADER.size:
+            raise NotElf(f"{path} has no program headers")
         self.segments = [
-            _segment(self._bytes[at:at + 56])
+            _segment(self._bytes[at:at + entry_size])
             for at in range(table, table + count * entry_size, entry_size)
         ]
 
@@ -93,7 +96,7 @@ class FileImage:
 
 
 def _segment(entry: bytes) -> Segment:
-    kind, _, offset, vaddr, _, file_size, memory_size, _ = struct.unpack("<IIQQQQQQ", entry)
+    kind, _, offset, vaddr, _, file_size, memory_size, _ = _PROGRAM_HEADER.unpack(entry)
     return Segment(kind, offset, vaddr, file_size, memory_size)
 
 

@@ -48,7 +48,7 @@ class Report:
             tag = _TAGS[line.status]
             if self.out.isatty():
                 tag = f"{_COLORS[line.status]}{tag}\033[0m"
-            print(f"  {line.name + ' ':.<34} {tag} {line.value}", file=self.out, flush=True)
+            print(f"  {line.name + ' ':.<42} {tag} {line.value}", file=self.out, flush=True)
             if line.remedy is not None:
                 print(f"      -> {line.remedy}", file=self.out, flush=True)
         return line

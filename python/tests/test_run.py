@@ -1,0 +1,122 @@
+"""`run`: the script sees what it would see without, and every Python below it is switched on."""
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+from conftest import UNSWITCHABLE
+
+SCRIPT = """
+import json, multiprocessing, subprocess, sys
+import deepspeed_aio_utils
+
+def on(_=None):
+    return deepspeed_aio_utils.active() is not None and __name__
+
+if __name__ == "__main__":
+    code = "import deepspeed_aio_utils as d; print(d.active() is not None)"
+    child = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    found = {"on": on(), "argv": sys.argv, "path": sys.path[0], "child": child.stdout.strip()}
+    for method in ("fork", "spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            found[method] = pool.apply(on)
+    print(json.dumps(found))
+    sys.exit(7)
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    directory = tmp_path / "scripts"
+    directory.mkdir()
+    file = directory / "train.py"
+    file.write_text(SCRIPT)
+    return file
+
+
+def run(environment, *arguments, **options):
+    return environment.run("-m", "deepspeed_aio_utils", "run", *arguments, **options)
+
+
+def outcome(done):
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def expect_on(found):
+    assert found["on"] == found["fork"] == "__main__"
+    assert found["spawn"] == found["forkserver"] == "__mp_main__"
+    assert found["child"] == "True"
+
+
+def test_a_script(environment, script):
+    found = outcome(run(environment, script, "--size", "1", "-m"))
+    expect_on(found)
+    assert found["argv"] == [str(script), "--size", "1", "-m"]
+    assert found["path"] == str(script.parent)
+
+
+def test_a_module(environment, script):
+    found = outcome(run(environment, "-m", "train", "--size", cwd=script.parent))
+    assert found["on"] == "__main__" and found["child"] == "True"
+    assert found["argv"] == [str(script), "--size"]
+
+
+def test_a_program(environment, script):
+    program = script.with_suffix("")
+    program.write_text(f"#!{environment.python}\n{SCRIPT}")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    expect_on(outcome(run(environment, "train", "x", PATH=path)))
+
+
+def test_the_script_alone_is_not_switched_on(environment, script):
+    found = outcome(environment.run(script))
+    assert not found["on"] and not found["spawn"] and found["child"] == "False"
+
+
+def test_the_machine_s_own_sitecustomize_is_still_imported(environment, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "sitecustomize.py").write_text("import sys; sys.own_sitecustomize = True\n")
+    code = "import sys, deepspeed_aio_utils as d; print(sys.own_sitecustomize, d.active() is not None)"
+    done = run(environment, environment.python, "-c", code, PYTHONPATH=own)
+    assert (done.stdout.strip(), done.stderr) == ("True True", "")
+
+
+def test_a_refusal_keeps_the_script_from_starting(environment, script, compiler):
+    op = compiler.op("0.19.8", *UNSWITCHABLE["hidden"][0])
+    done = run(environment, script, TORCH_EXTENSIONS_DIR=op.parents[1])
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"deepspeed_aio_utils: OpNotSwitchable: {op}")
+
+
+def test_a_refusal_in_a_child_is_told(environment, tmp_path):
+    code = ("import os, subprocess, sys; os.environ['TORCH_EXTENSIONS_DIR'] = sys.argv[1];"
+            "subprocess.run([sys.executable, '-c', 'print(1)'])")
+    parent = tmp_path / "parent.py"
+    parent.write_text(code)
+    broken = tmp_path / "async_io" / "async_io.so"
+    broken.parent.mkdir()
+    broken.write_bytes(b"broken")
+    done = run(environment, parent, tmp_path)
+    assert done.returncode == 0 and done.stdout == "1\n"
+    assert "not on in process" in done.stderr and str(broken) in done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ((), "required: target"), (("missing.py",), "no file missing.py"),
+    (("no-such-program",), "no program no-such-program"), (("-m",), "-m needs")])
+def test_mistakes(environment, arguments, said):
+    done = run(environment, *arguments)
+    assert done.returncode not in (0, None) and said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_python_started_elsewhere_sees_nothing(environment):
+    code = "import sys; print('deepspeed_aio_utils' in sys.modules)"
+    assert environment.run("-c", code).stdout.strip() == "False"
+    assert sys.modules.get("deepspeed_aio_utils.auto") is None

@@ -1,0 +1,68 @@
+#!/bin/bash
+# The Python package on the real thing: torch, and the oldest and the newest DeepSpeed that is served.
+# Their ops are compiled here, which takes most of the time; a second run finds them.
+#
+#   TORCH     release of torch (default 2.4.1, which 0.16.0 and 0.19.8 both run on)
+#   RELEASES  of DeepSpeed (default "0.16.0 0.19.8")
+#   TESTS     arguments for pytest, such as "-k refus"
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+# shellcheck source-path=SCRIPTDIR source=python_env.sh
+. "$root/scripts/python_env.sh"
+
+readonly build="$root/build-deepspeed"
+readonly torch=$build/venv-torch
+read -ra releases <<<"${RELEASES:-0.16.0 0.19.8}"
+
+# torch once; each DeepSpeed in an environment of its own that sees torch's packages.
+make_release() { # make_release VERSION
+  local venv=$build/venv-$1
+  make_venv_beside "$venv"
+  "$torch/bin/python" -m pip --python "$venv/bin/python" install --quiet --no-deps --use-pep517 \
+    --no-build-isolation "deepspeed==$1"
+}
+
+make_venv_beside() { # make_venv_beside DIRECTORY
+  [[ ! -x $1/bin/python ]] || return 0
+  python3 -m venv --without-pip "$1"
+  "$torch/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$(
+    "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+  )/torch.pth"
+}
+
+install_package() {
+  local venv
+  rm -rf "$build/wheel"
+  "$torch/bin/python" -m pip wheel --quiet --no-deps -w "$build/wheel" "$root"
+  for venv in "${releases[@]/#/$build/venv-}"; do
+    "$torch/bin/python" -m pip --python "$venv/bin/python" install --quiet --no-deps --no-index \
+      --force-reinstall "$build"/wheel/*.whl
+  done
+}
+
+mkdir -p "$build"
+cd "$root"
+scripts/setup.sh deepspeed
+python3 -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' || [[ -n ${TORCH:-} ]] ||
+  die "torch 2.4.1 needs Python 3.9 to 3.12, and this is $(python3 --version); name another with TORCH=."
+echo "Installing torch (5 GB, once)"
+# What DeepSpeed needs besides itself; setuptools below 81 has the pkg_resources that torch 2.4 imports.
+quietly "$build/torch.log" make_venv "$torch" "torch==${TORCH:-2.4.1}" 'numpy<3' 'setuptools<81' wheel \
+  ninja einops hjson msgpack packaging psutil py-cpuinfo pydantic tqdm nvidia-ml-py pytest
+for release in "${releases[@]}"; do
+  echo "Installing DeepSpeed $release"
+  quietly "$build/deepspeed-$release.log" make_release "$release"
+done
+echo "Installing the package"
+quietly "$build/package.log" install_package
+
+read -ra tests <<<"${TESTS:-}"
+status=0
+# torch looks for ninja on the path.
+PATH=$torch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 DSAIO_DEEPSPEED_BUILD=$build \
+  DSAIO_DEEPSPEED_RELEASES="${releases[*]}" "$torch/bin/pytest" --color=no -v \
+  --junit-xml "$build/pytest.xml" "$root/python/deepspeed_tests" "${tests[@]}" || status=$?
+read -r passed failed skipped < <(scripts/pytest_counts.py "$build/pytest.xml" "$build/skipped")
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"
