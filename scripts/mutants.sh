@@ -15,7 +15,7 @@ readonly copy="$build/source"
 readonly harness="$build/harness"
 readonly known="$root/tests/mutants.txt"
 # The programs of the tests that tests/the_cpp_harness.rs runs.
-readonly programs=(flat parity_0_18_9 parity_0_19_8 allocator allocator_helpers allocator_probe
+readonly programs=(flat parity allocator allocator_helpers allocator_probe
   transfers_own transfers_0_19_8_original_header swap_0_19_8_linked_to_original)
 # A mutant that leaks or never ends must not take the machine's memory. The largest test asks for
 # 4 GiB.
