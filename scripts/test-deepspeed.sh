@@ -6,6 +6,7 @@
 #   RELEASES  of DeepSpeed (default "0.16.0 0.19.8")
 #   TESTS     arguments for pytest, such as "-k refus"
 
+# shellcheck disable=SC2317  # functions that quietly calls
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source-path=SCRIPTDIR source=python_env.sh
@@ -15,17 +16,19 @@ readonly build="$root/build-deepspeed"
 readonly torch=$build/venv-torch
 read -ra releases <<<"${RELEASES:-0.16.0 0.19.8}"
 
-# torch once; each DeepSpeed in an environment of its own that sees torch's packages.
+# The functions are called by quietly, where a failure has to be passed on by hand.
+
+# Each DeepSpeed has an environment of its own, that sees torch's packages.
 make_release() { # make_release VERSION
   local venv=$build/venv-$1
-  make_venv_beside "$venv"
+  make_venv_beside "$venv" || return
   "$torch/bin/python" -m pip --python "$venv/bin/python" install --quiet --no-deps --use-pep517 \
     --no-build-isolation "deepspeed==$1"
 }
 
 make_venv_beside() { # make_venv_beside DIRECTORY
   [[ ! -x $1/bin/python ]] || return 0
-  python3 -m venv --without-pip "$1"
+  python3 -m venv --without-pip "$1" || return
   "$torch/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' >"$(
     "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
   )/torch.pth"
@@ -34,10 +37,10 @@ make_venv_beside() { # make_venv_beside DIRECTORY
 install_package() {
   local venv
   rm -rf "$build/wheel"
-  "$torch/bin/python" -m pip wheel --quiet --no-deps -w "$build/wheel" "$root"
+  "$torch/bin/python" -m pip wheel --quiet --no-deps -w "$build/wheel" "$root" || return
   for venv in "${releases[@]/#/$build/venv-}"; do
     "$torch/bin/python" -m pip --python "$venv/bin/python" install --quiet --no-deps --no-index \
-      --force-reinstall "$build"/wheel/*.whl
+      --force-reinstall "$build"/wheel/*.whl || return
   done
 }
 
