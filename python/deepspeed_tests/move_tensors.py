@@ -97,9 +97,9 @@ def main():
     moved = 0
     for overlap, single, threads, pinned, asynchronous in itertools.product(
             (False, True), (False, True), (1, 2), (False, True), (False, True)):
-        # One block, several, more than the queue holds, and one whose last block is short.
-        for size in (2 * ALIGNED, 1 << 17, 9 << 17, (21 << 17) + 2 * ALIGNED):
-            for offset in (0, ALIGNED, 5 << 17):
+        # Less than a block, more than the queue holds, and blocks of which the last is short.
+        for size in (2 * ALIGNED, 9 << 17, (17 << 17) + 2 * ALIGNED):
+            for offset in (0, 5 << 17 | ALIGNED):
                 move(op, overlap, single, threads, pinned, asynchronous, size, offset)
                 moved += 1
     if how == "activated":
