@@ -56,19 +56,39 @@ std::unique_ptr<io_xfer_ctxt> transfer()
         new io_xfer_ctxt(fd, file_offset, buffer_offset, num_bytes, buffer));
 }
 
+// Classes of a caller's own: their constructors call the C2 form of the base's, where an object by
+// itself is constructed by the C1 form.
+struct OwnTransfer : io_xfer_ctxt {
+    OwnTransfer(int a, int64_t b, int64_t c, int64_t d, const void* e) : io_xfer_ctxt(a, b, c, d, e) {}
+};
+struct OwnContext : io_prep_context {
+    OwnContext(bool a, const std::unique_ptr<io_xfer_ctxt>& b, size_t c, std::vector<iocb*>* d)
+        : io_prep_context(a, b, c, d)
+    {
+    }
+};
+struct OwnGenerator : io_prep_generator {
+    OwnGenerator(bool a, const std::unique_ptr<io_xfer_ctxt>& b, size_t c)
+        : io_prep_generator(a, b, c)
+    {
+    }
+};
+
+template <class Transfer>
 void fields()
 {
-    const auto xfer = transfer();
-    CHECK(xfer->_fd == fd && xfer->_file_base_offset == file_offset);
-    CHECK(xfer->_buffer_base_offset == buffer_offset && xfer->_num_bytes == num_bytes);
-    CHECK(xfer->_mem_buffer == buffer);
+    const Transfer xfer(fd, file_offset, buffer_offset, num_bytes, buffer);
+    CHECK(xfer._fd == fd && xfer._file_base_offset == file_offset);
+    CHECK(xfer._buffer_base_offset == buffer_offset && xfer._num_bytes == num_bytes);
+    CHECK(xfer._mem_buffer == buffer);
 }
 
+template <class Context>
 void batch(bool read_op)
 {
     const auto xfer = transfer();
     Requests requests(3);
-    io_prep_context context(read_op, xfer, block_size, requests.pointers());
+    Context context(read_op, xfer, block_size, requests.pointers());
     CHECK(context._read_op == read_op && &context._xfer_ctxt == &xfer);
     CHECK(context._block_size == block_size && context._iocbs == requests.pointers());
 
@@ -83,11 +103,12 @@ void batch(bool read_op)
 }
 
 // The generator's buffer offset moves every block, as the batch's does.
+template <class Generator>
 void generator(bool read_op)
 {
     const auto xfer = transfer();
     Requests requests(2);
-    io_prep_generator generator(read_op, xfer, block_size);
+    Generator generator(read_op, xfer, block_size);
     CHECK(generator._read_op == read_op && &generator._xfer_ctxt == &xfer);
     CHECK(generator._block_size == block_size && generator._num_io_blocks == 3);
     CHECK(generator._remaining_bytes == num_bytes && generator._remaining_io_blocks == 3);
@@ -141,10 +162,13 @@ void pages()
 int main(int argc, char** argv)
 {
     CHECK(argc == 2);
-    fields();
+    fields<io_xfer_ctxt>();
+    fields<OwnTransfer>();
     for (const bool read_op : {false, true}) {
-        batch(read_op);
-        generator(read_op);
+        batch<io_prep_context>(read_op);
+        batch<OwnContext>(read_op);
+        generator<io_prep_generator>(read_op);
+        generator<OwnGenerator>(read_op);
     }
     file_sizes(argv[1]);
     pages();
