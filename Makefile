@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects test-deepspeed header clean
+.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects test-deepspeed sanitizers header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -34,6 +34,10 @@ fuzz-flat:
 #: make fuzz-flat-seeded  breaks copies of the library, and shows that the fuzzer finds it
 fuzz-flat-seeded:
 	@scripts/fuzz_flat.sh --seeded
+
+#: make sanitizers        the tests under AddressSanitizer, ThreadSanitizer, valgrind; Rust instrumented too
+sanitizers:
+	@scripts/sanitizers.sh
 
 #: make mutants           changes the library in every small way; some test notices each; ONLY=regex; hours
 mutants:

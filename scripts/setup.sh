@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|bench|fuzz-flat|mutants|deepspeed
+# setup.sh demo|test|bench|fuzz-flat|mutants|sanitizers|deepspeed
 #
 # Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
 # for the thing itself (a command, a header), and installs only that. Where everything is there
@@ -25,6 +25,8 @@ googletest  libgtest-dev              gtest-devel                 required
 clang       clang                     clang                       optional
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional
 pkgconfig   pkg-config                pkgconf-pkg-config          optional
+sanitizers  g++                       libasan,libtsan,libubsan    optional
+valgrind    valgrind                  valgrind                    optional
 '
 bench_needs="$demo_needs"'
 python      python3                   python3                     required
@@ -70,6 +72,14 @@ probe_googletest() { [[ -e /usr/src/googletest/CMakeLists.txt ]] || compiles gte
 probe_clang() { compiles cstddef clang++; }
 probe_libcxx() { compiles vector clang++ -stdlib=libc++; }
 probe_pkgconfig() { has pkg-config; }
+probe_sanitizers() {
+  local sanitizer
+  for sanitizer in address,undefined thread; do
+    echo 'int main() {}' | "${CXX:-c++}" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null ||
+      return 1
+  done
+}
+probe_valgrind() { has valgrind; }
 probe_benchmark() { compiles benchmark/benchmark.h "${CXX:-c++}"; }
 probe_fio() { has fio; }
 # bench/run.py takes the system's python3 where another one comes first and has none.
@@ -186,11 +196,11 @@ install_cargo_tool() { # install_cargo_tool SUBCOMMAND
 
 case ${1:-} in
   demo) needs=$demo_needs ;;
-  test | mutants) needs=$test_needs ;;
+  test | mutants | sanitizers) needs=$test_needs ;;
   bench) needs=$bench_needs ;;
   fuzz-flat) needs=$fuzz_flat_needs ;;
   deepspeed) needs=$deepspeed_needs ;;
-  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|deepspeed" ;;
+  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|sanitizers|deepspeed" ;;
 esac
 
 check_cargo
@@ -200,6 +210,6 @@ if [[ $1 == test ]]; then
   install_rust_component clippy clippy rust-clippy
 fi
 case $1 in
-  fuzz-flat) install_cargo_tool fuzz ;;
+  fuzz-flat | sanitizers) install_cargo_tool fuzz ;;
   mutants) install_cargo_tool mutants ;;
 esac
