@@ -10,7 +10,7 @@ from typing import Optional
 
 from . import linker
 from .binding import bound_to_library, loaded_ops, why_not_switchable
-from .deepspeed_install import OpFile, ops_on_disk, require_served_release
+from .deepspeed_install import OpFile, kind_of, ops_on_disk, require_served_release
 from .elf import NotElf, open_file
 from .errors import LibraryUnavailable, NamesTaken, OpAlreadyLoaded, OpNotSwitchable
 from .functions import READABLE
@@ -55,11 +55,11 @@ def activate() -> Activation:
             return replace(_done, already=True)
         path = library_path()
         release = require_served_release()
+        _refuse_taken_names(path)
         _refuse_loaded_ops()
         ops = ops_on_disk()
         for op in ops:
             _refuse_unswitchable(op)
-        _refuse_taken_names(path)
         library = _load(path)
         _done = Activation(path, version_of(library), release, tuple(op.path for op in ops))
         return _done
@@ -110,7 +110,9 @@ def _refuse_taken_names(library: Path) -> None:
     for name, function in READABLE.items():
         address = linker.global_address(name)
         owner = None if address is None else linker.file_of(address)
-        if address is not None and not linker.same_file(owner, library):
+        # DeepSpeed loads its pin_memory for all; that is an op, and has its own refusal.
+        is_op = owner is not None and kind_of(owner) is not None
+        if address is not None and not is_op and not linker.same_file(owner, library):
             raise NamesTaken(
                 f"{owner} offers {function} to the whole process and comes before this library.",
                 "Remove it from LD_PRELOAD, or do not load it with RTLD_GLOBAL.",

@@ -54,6 +54,9 @@ def clean_environment():
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
+    # To try one that was built elsewhere.
+    if "DSAIO_TEST_WHEEL" in os.environ:
+        return Path(os.environ["DSAIO_TEST_WHEEL"])
     directory = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", directory, ROOT,
                env=clean_environment())

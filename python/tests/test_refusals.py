@@ -168,5 +168,12 @@ def test_a_library_of_another_machine(environment, tmp_path):
 def test_another_library_that_comes_first(environment, compiler, tmp_path):
     # Not known as an op by its name; its functions are global, as with LD_PRELOAD.
     preloaded = shutil.copy(compiler.op("0.19.8"), tmp_path / "libsomething.so")
-    name, reason, _ = refused(environment, LD_PRELOAD=preloaded)
-    assert name in ("OpAlreadyLoaded", "NamesTaken") and str(preloaded) in reason
+    name, reason, remedy = refused(environment, LD_PRELOAD=preloaded)
+    assert name == "NamesTaken" and str(preloaded) in reason and "LD_PRELOAD" in remedy
+
+
+def test_an_op_that_was_loaded_for_all(environment, compiler):
+    # As DeepSpeed loads pin_memory from 0.19.5 on.
+    op = compiler.op("0.19.8", kind="pin_memory")
+    name, reason, _ = refused(environment, LD_PRELOAD=op)
+    assert name == "OpAlreadyLoaded" and str(op) in reason
