@@ -70,15 +70,12 @@ macro(dsaio_instrumented_library kind argument)
   add_dependencies(${library} ${library}_cargo)
 endmacro()
 
-# dsaio_sanitized(<kind> <test program>): the program of another folder, built and run once more.
+# dsaio_sanitized(<kind> <test program> [release]...): the program of another folder, built and run once
+# more; beside the original of each release, where releases are named.
 function(dsaio_sanitized kind program)
   set(name ${kind}_${program})
-  if(${kind}_MISSING OR NOT TARGET ${program})
-    set(reason "${${kind}_MISSING}")
-    if(NOT reason)
-      set(reason "DeepSpeed could not be installed from PyPI")
-    endif()
-    dsaio_skipped(NAME ${name} LABEL sanitizers REASON "${reason}")
+  if(${kind}_MISSING)
+    dsaio_skipped(NAME ${name} LABEL sanitizers REASON "${${kind}_MISSING}")
     return()
   endif()
   get_target_property(directory ${program} SOURCE_DIR)
@@ -103,8 +100,20 @@ function(dsaio_sanitized kind program)
     add_dependencies(${name} ${${kind}_LIBRARY}_cargo)
   endif()
   add_dependencies(sanitizer_programs ${name})
-  gtest_discover_tests(${name} TEST_PREFIX "${name}."
-    PROPERTIES LABELS sanitizers TIMEOUT 300 DISCOVERY_TIMEOUT 60)
+  if(NOT ARGN)
+    dsaio_gtest_run(NAME ${name} PROGRAM ${name} LABEL sanitizers)
+  endif()
+  foreach(release ${ARGN})
+    string(REPLACE "." "_" id "${release}")
+    if(TARGET original_${id})
+      add_dependencies(${name} original_${id})
+      dsaio_gtest_run(NAME ${name}_${id} PROGRAM ${name} LABEL sanitizers
+        ENVIRONMENT "DSAIO_ORIGINAL=${ORIGINAL_${id}_FILE}")
+    else()
+      dsaio_skipped(NAME ${name}_${id} LABEL sanitizers
+        REASON "DeepSpeed ${release} could not be installed from PyPI")
+    endif()
+  endforeach()
 endfunction()
 
 # dsaio_seeded(<kind> <program of seeded/> <words>): it must be caught, in these words.
