@@ -138,10 +138,7 @@ def test_ops_built_ahead_of_time_link_the_library(deepspeed):
 def test_ds_io_runs_unchanged(compiled):
     """It moves its files in processes that multiprocessing spawns."""
     size = 16 << 20
-    if compiled.release == "0.16.0":
-        arguments = ["--handle", "--overlap_events"]
-    else:
-        arguments = ["--engine", "aio_handle"]
+    arguments = ["--handle"] if compiled.release == "0.16.0" else ["--engine", "aio_handle"]
     common = ["--folder", compiled.work, "--io_size", size, "--loops", "1"]
     done = compiled.run("-m", "deepspeed_aio_utils", "run", compiled.root / "bin" / "ds_io", *common,
                         *arguments, LD_DEBUG="bindings", LD_DEBUG_OUTPUT=compiled.work / "bindings")
