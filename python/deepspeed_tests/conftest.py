@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,8 @@ def deepspeed(request, tmp_path):
     # A real file system, which /tmp need not be.
     work = BUILD / "work" / tmp_path.name
     work.mkdir(parents=True, exist_ok=True)
-    return DeepSpeed(request.param, work)
+    yield DeepSpeed(request.param, work)
+    shutil.rmtree(work)
 
 
 @pytest.fixture
