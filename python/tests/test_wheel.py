@@ -76,6 +76,5 @@ def test_it_is_uninstalled_without_a_trace(wheel, tmp_path):
 
 def test_building_leaves_the_checkout_as_it_was(wheel):
     # `wheel` was built from this checkout.
-    left = [p for p in ("build", "dist", "deepspeed_aio_utils.egg-info", "python/deepspeed_aio_utils.egg-info")
-            if (ROOT / p).exists()]
-    assert left == []
+    info = "deepspeed_aio_utils.egg-info"
+    assert [p for p in ("build", "dist", info, f"python/{info}") if (ROOT / p).exists()] == []
