@@ -3,16 +3,17 @@
 # A script that exits with this status was skipped, and says why on its last line.
 set(SKIP_STATUS 77)
 
-# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [DEFINITIONS ...])
+# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [DEFINITIONS ...]
+#             [FILTER <GoogleTest's filter>])
 #
 # A GoogleTest program, each of its tests a ctest of its own, called <name>.<Suite>.<Test>.
 function(dsaio_gtest)
-  cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LABEL;FILTER" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_compile_definitions(${ARG_NAME} PRIVATE ${ARG_DEFINITIONS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES})
   dsaio_gtest_program(${ARG_NAME})
-  dsaio_gtest_run(NAME ${ARG_NAME} PROGRAM ${ARG_NAME} LABEL ${ARG_LABEL})
+  dsaio_gtest_run(NAME ${ARG_NAME} PROGRAM ${ARG_NAME} LABEL ${ARG_LABEL} FILTER ${ARG_FILTER})
 endfunction()
 
 # What every GoogleTest program is compiled and linked with.
@@ -21,16 +22,21 @@ function(dsaio_gtest_program target)
   target_link_libraries(${target} PRIVATE test_support GTest::gtest_main)
 endfunction()
 
-# dsaio_gtest_run(NAME <name> PROGRAM <target> LABEL <label> [ENVIRONMENT VAR=value])
+# dsaio_gtest_run(NAME <name> PROGRAM <target> LABEL <label> [ENVIRONMENT VAR=value] [FILTER <filter>])
 #
 # One of several runs of a program, each of its tests a ctest called <name>.<Suite>.<Test>.
 function(dsaio_gtest_run)
-  cmake_parse_arguments(ARG "" "NAME;PROGRAM;LABEL;ENVIRONMENT" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PROGRAM;LABEL;ENVIRONMENT;FILTER" "" ${ARGN})
   set(properties LABELS ${ARG_LABEL} TIMEOUT 300)
   if(ARG_ENVIRONMENT)
     list(APPEND properties ENVIRONMENT ${ARG_ENVIRONMENT})
   endif()
+  set(filter "")
+  if(ARG_FILTER)
+    set(filter TEST_FILTER "${ARG_FILTER}")
+  endif()
   gtest_discover_tests(${ARG_PROGRAM}
+    ${filter}
     TEST_PREFIX "${ARG_NAME}."
     TEST_LIST ${ARG_NAME}_TESTS
     PROPERTIES ${properties}

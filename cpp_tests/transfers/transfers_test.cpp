@@ -164,6 +164,11 @@ TEST_P(Transfers, MoveEveryByteAndNoOther)
     }
 }
 
+// What is run for every release, where the matrix is run for the newest alone.
+INSTANTIATE_TEST_SUITE_P(Usual, Transfers,
+                         testing::Combine(testing::Bool(), testing::Values(64 * KiB),
+                                          testing::Values(8)));
+
 INSTANTIATE_TEST_SUITE_P(Matrix, Transfers,
                          testing::Combine(testing::Bool(),
                                           testing::Values(4 * KiB, 64 * KiB, 1 * MiB),
