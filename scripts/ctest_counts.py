@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""ctest_counts.py JUNIT_XML SKIPPED
+"""ctest_counts.py JUNIT_XML SKIPPED FAILED
 
 Prints "PASSED FAILED SKIPPED" of a run of ctest, and writes to the file SKIPPED one line
-"name: reason" for each test that was skipped.
+"name: reason" for each test that was skipped, to the file FAILED the name of each that failed.
 """
 
 import re
@@ -19,9 +19,10 @@ def skip_reason(output):
     return re.sub(r"^skipped: ", "", lines[-1]) if lines else "no reason given"
 
 
-def main(junit_xml, skipped_file):
+def main(junit_xml, skipped_file, failed_file):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     reasons = []
+    failures = []
     for case in ElementTree.parse(junit_xml).getroot().iter("testcase"):
         name = case.get("name")
         status = case.get("status")
@@ -37,8 +38,10 @@ def main(junit_xml, skipped_file):
             reasons.append(f"{name}: {skip_reason(case.findtext('system-out') or '')}")
         else:
             counts["failed"] += 1
-    with open(skipped_file, "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in reasons)
+            failures.append(name)
+    for path, lines in (skipped_file, reasons), (failed_file, failures):
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)
     print(counts["passed"], counts["failed"], counts["skipped"])
 
 

@@ -1,5 +1,8 @@
 #!/bin/bash
 # Every test and check there is. All steps run, whatever fails; the last line is the sum of them.
+#
+#   STEPS  only these, of: fmt clippy cargo ctest python demo
+#   TESTS  of ctest's, only those whose names match this regular expression
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -12,7 +15,13 @@ readonly target="${CARGO_TARGET_DIR:-$root/target}"
 export CARGO_TERM_COLOR=never GTEST_COLOR=no
 
 passed=0 failed=0 skipped=0
-step_lines=() skip_lines=()
+step_lines=() skip_lines=() fail_lines=()
+
+readonly all_steps="fmt clippy cargo ctest python demo"
+wanted() { [[ " ${STEPS:-$all_steps} " == *" $1 "* ]]; }
+for step in ${STEPS-}; do
+  [[ " $all_steps " == *" $step "* ]] || die "STEPS=$STEPS: there is no $step; choose of: $all_steps."
+done
 
 # start TITLE COMMAND...: runs it, output to $log, status to $status.
 start() {
@@ -26,14 +35,18 @@ start() {
   seconds=$((SECONDS - began))
 }
 
-# finish PASSED FAILED SKIPPED: counts the step. Its output is shown where something failed.
+# finish PASSED FAILED SKIPPED [NAME...]: counts the step. Its output is shown where something failed;
+# the names are those of the tests that did.
 finish() {
   # Whatever was counted, a status is a status.
   local n_failed=$2 counts
   if ((status != 0 && n_failed == 0)); then n_failed=1; fi
   counts="$1 passed, $n_failed failed, $3 skipped"
   passed=$((passed + $1)) failed=$((failed + n_failed)) skipped=$((skipped + $3))
-  if ((n_failed > 0)); then without_passes "$log"; fi
+  if ((n_failed > 0)); then
+    without_passes "$log"
+    if (($# > 3)); then fail_lines+=("${@:4}"); else fail_lines+=("$title"); fi
+  fi
   step_lines+=("$(printf '%-24s %s (%d s)' "$title" "$counts" "$seconds")")
   echo "   $counts ($seconds s)"
 }
@@ -65,7 +78,7 @@ no_tests() {
 }
 
 cargo_test() {
-  local p f s
+  local p f s names
   start "cargo test" cargo test --locked --no-fail-fast
   # One such line for each test program: test result: ok. 3 passed; 0 failed; 1 ignored; ...
   read -r p f s < <(awk '/^test result:/ {
@@ -80,22 +93,26 @@ cargo_test() {
     sed -n 's/^test \(.*\) \.\.\. ignored\(, \)\{0,1\}\(.*\)/\1: \3/p' "$log" |
       sed 's/: $/: no reason given/'
   )
-  finish "$p" "$f" "$s"
+  mapfile -t names < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log")
+  finish "$p" "$f" "$s" "${names[@]}"
 }
 
 c_harness() {
-  local xml=$build/ctest.xml p f s
+  local xml=$build/ctest.xml p f s names
   prepare "configure C++ tests" cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release \
     -DDSAIO_BUILD_TESTS=ON -DDSAIO_CARGO_TARGET_DIR="$target" || return 0
   prepare "build C++ tests" cmake --build "$build" --parallel "$(nproc)" || return 0
   rm -f "$xml"
   start "ctest" ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure \
-    --no-tests=error --output-junit "$xml"
+    --no-tests=error --output-junit "$xml" ${TESTS:+--tests-regex "$TESTS"}
   : >"$build/skipped"
-  read -r p f s < <("$root/scripts/ctest_counts.py" "$xml" "$build/skipped" 2>>"$log" || echo 0 0 0)
+  : >"$build/failed"
+  read -r p f s < <("$root/scripts/ctest_counts.py" "$xml" "$build/skipped" "$build/failed" \
+    2>>"$log" || echo 0 0 0)
   ((p + f > 0)) || no_tests
   while IFS= read -r line; do skip_lines+=("$line"); done <"$build/skipped"
-  finish "$p" "$f" "$s"
+  mapfile -t names <"$build/failed"
+  finish "$p" "$f" "$s" "${names[@]}"
 }
 
 # The Python package. Its build and its tools come from PyPI.
@@ -129,6 +146,11 @@ summary() {
     printf '  %s\n' "${skip_lines[@]}"
     echo
   fi
+  if ((${#fail_lines[@]} > 0)); then
+    echo "Failed:"
+    printf '  %s\n' "${fail_lines[@]}"
+    echo
+  fi
   printf '%s\n' "${step_lines[@]}"
   echo "$passed passed, $failed failed, $skipped skipped"
   ((failed == 0))
@@ -140,10 +162,10 @@ if ! scripts/setup.sh test; then
   echo "0 passed, 1 failed, 0 skipped"
   exit 1
 fi
-check "cargo fmt" cargo fmt --all --check -- --color never
-check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
-cargo_test
-c_harness
-python_package
-check "make demo" make --no-print-directory demo SIZE=64M
+if wanted fmt; then check "cargo fmt" cargo fmt --all --check -- --color never; fi
+if wanted clippy; then check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings; fi
+if wanted cargo; then cargo_test; fi
+if wanted ctest; then c_harness; fi
+if wanted python; then python_package; fi
+if wanted demo; then check "make demo" make --no-print-directory demo SIZE=64M; fi
 summary
