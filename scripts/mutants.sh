@@ -54,7 +54,7 @@ mkdir -p "$build" || die "$build cannot be made."
 copy_checkout "$copy"
 echo "Building the C++ harness (minutes the first time)"
 quietly "$build/configure.log" cmake -S "$copy" -B "$harness" -DCMAKE_BUILD_TYPE=Release \
-  -DDSAIO_BUILD_TESTS=ON
+  -DDSAIO_BUILD_TESTS=ON -DDSAIO_RELEASES=0.19.8
 quietly "$build/build.log" cmake --build "$harness" --parallel "$(nproc)" --target "${programs[@]}"
 open_to_mutants
 run_mutants

@@ -265,8 +265,9 @@ mod tests {
                 if n == 0 {
                     break;
                 }
-                bytes += iocbs[..n].iter().map(|iocb| iocb.nbytes).sum::<u64>();
-                assert!(bytes <= 10_000, "block size {block_size}");
+                let more = iocbs[..n].iter().map(|iocb| iocb.nbytes).sum::<u64>();
+                bytes += more;
+                assert!(more > 0 && bytes <= 10_000, "block size {block_size}");
             }
             assert_eq!(bytes, 10_000, "block size {block_size}");
             assert_eq!(generator.position, 10_000);
