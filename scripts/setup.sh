@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|bench|fuzz-flat|mutants|sanitizers|deepspeed
+# setup.sh demo|test|bench|fuzz-flat|mutants|defects|sanitizers|deepspeed
 #
 # Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
 # for the thing itself (a command, a header), and installs only that. Where everything is there
@@ -27,6 +27,9 @@ libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional
 pkgconfig   pkg-config                pkgconf-pkg-config          optional
 sanitizers  g++                       libasan,libtsan,libubsan    optional
 valgrind    valgrind                  valgrind                    optional
+'
+defects_needs="$test_needs"'
+git         git                       git                         required
 '
 bench_needs="$demo_needs"'
 python      python3                   python3                     required
@@ -80,6 +83,7 @@ probe_sanitizers() {
   done
 }
 probe_valgrind() { has valgrind; }
+probe_git() { has git; }
 probe_benchmark() { compiles benchmark/benchmark.h "${CXX:-c++}"; }
 probe_fio() { has fio; }
 # bench/run.py takes the system's python3 where another one comes first and has none.
@@ -197,10 +201,11 @@ install_cargo_tool() { # install_cargo_tool SUBCOMMAND
 case ${1:-} in
   demo) needs=$demo_needs ;;
   test | mutants | sanitizers) needs=$test_needs ;;
+  defects) needs=$defects_needs ;;
   bench) needs=$bench_needs ;;
   fuzz-flat) needs=$fuzz_flat_needs ;;
   deepspeed) needs=$deepspeed_needs ;;
-  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|sanitizers|deepspeed" ;;
+  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|defects|sanitizers|deepspeed" ;;
 esac
 
 check_cargo
