@@ -163,7 +163,11 @@ if ! scripts/setup.sh test; then
   exit 1
 fi
 if wanted fmt; then check "cargo fmt" cargo fmt --all --check -- --color never; fi
-if wanted clippy; then check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings; fi
+if wanted clippy; then
+  check "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
+  # All targets are those that `cargo test` runs; this one is for `make mutants`.
+  check "cargo clippy, harness" cargo clippy --locked --test the_cpp_harness -- -D warnings
+fi
 if wanted cargo; then cargo_test; fi
 if wanted ctest; then c_harness; fi
 if wanted python; then python_package; fi

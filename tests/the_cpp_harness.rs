@@ -8,8 +8,8 @@
 use std::env;
 use std::process::Command;
 
-/// Tests by their names in ctest, as CMake's regular expressions. The first stage
-/// takes three seconds and catches nearly everything; the last is for what only a whole run shows.
+/// Tests by their names in ctest, as CMake's regular expressions. The first stage takes seconds and
+/// catches nearly everything; the last is for what only a whole run shows.
 const STAGES: [&str; 3] = [
     r"^(flat|parity_0_19_8)\.",
     // Left out are its slowest two, which allocate again and again what the others do once.
