@@ -54,7 +54,7 @@ harness() {
     --no-tests=error --output-junit "$build/ctest.xml" >"$log" 2>&1 </dev/null ||
     grep -Ev ' Passed |^ +Start +[0-9]+: ' "$log" || true
   : >"$build/skipped"
-  read -r p f s < <("$root/scripts/ctest_counts.py" "$build/ctest.xml" "$build/skipped" || echo 0 1 0)
+  read -r p f s < <("$root/scripts/ctest_counts.py" "$build/ctest.xml" "$build/skipped" "$build/failed" || echo 0 1 0)
   # No test is no pass.
   ((p + f > 0)) || f=1
   sed 's/^/  skipped: /' "$build/skipped"

@@ -26,7 +26,7 @@ ctest --test-dir "$build" --parallel "$(nproc)" --output-on-failure --no-tests=e
   --output-junit "$build/ctest.xml" >"$build/ctest.log" 2>&1 </dev/null || status=$?
 ((status == 0)) || grep -Ev ' Passed | Start ' "$build/ctest.log" >&2 || true
 "$root/scripts/releases_matrix.py" "$build/ctest.xml" "$table"
-read -r passed failed skipped < <("$root/scripts/ctest_counts.py" "$build/ctest.xml" "$build/skipped")
+read -r passed failed skipped < <("$root/scripts/ctest_counts.py" "$build/ctest.xml" "$build/skipped" "$build/failed")
 ((status == 0 || failed > 0)) || failed=1
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$((failed > 0))"
