@@ -47,6 +47,8 @@ function(dsaio_under_valgrind name words environment program)
       COMMAND ${caught} "${BASH_PROGRAM}" "${here}/valgrind.sh" "${VALGRIND}"
         "$<TARGET_FILE:${program}>" ${ARGN}
       ENVIRONMENT "${environment}")
+    # A whole program in one test, at a thirtieth of its speed.
+    set_tests_properties(${name} PROPERTIES TIMEOUT 1800)
   endif()
 endfunction()
 
