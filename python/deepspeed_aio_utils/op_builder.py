@@ -87,6 +87,13 @@ class _Linked(_Builder):  # type: ignore[misc]
         flags.append(f"-Wl,-rpath,{directory}")
         return flags
 
+    def builder(self) -> Any:
+        extension = super().builder()
+        # DeepSpeed's CPU builder forgets the linker's flags here: its own op lacks even io_submit.
+        given: "list[str]" = extension.extra_link_args
+        given += [flag for flag in self.extra_ldflags() if flag and flag not in given]
+        return extension
+
     def jit_load(self, verbose: bool = True) -> Any:
         # In torch's cache an op of its own, that the unchanged builder does not overwrite.
         name, self.name = self.name, f"{self.name}_dsaio"
