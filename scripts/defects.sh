@@ -6,6 +6,7 @@
 # defects/*.patch are the defects. Each says what is broken, then, one a line:
 #   Steps:      of scripts/test.sh
 #   Tests:      of the step ctest, those whose names match this regular expression
+#   Pytests:    of the step python, those that match this expression, as for pytest -k
 #   Caught by:  a regular expression for the name of a test that must fail; a step's, where the whole
 #               step does (a build); as many lines as there are such tests
 #   Saying:     a regular expression for what the run must say, where a build fails: it could fail for
@@ -31,25 +32,29 @@ all_defects() {
   grep -l '^+++ b/include/' "$root"/defects/*.patch || true
 }
 
-# run_tests LOG STEPS TESTS: the copy's `make test`, where a skip for want of a tool is a failure.
+# run_tests LOG STEPS TESTS PYTESTS: the copy's `make test`, where a skip for want of a tool is a failure.
 run_tests() {
   (
     ulimit -v "$most_memory"
     unset CARGO_TARGET_DIR
-    CI=1 STEPS=$2 TESTS=$3 "$copy/scripts/test.sh"
+    CI=1 STEPS=$2 TESTS=$3 PYTESTS=$4 "$copy/scripts/test.sh"
   ) >"$1" 2>&1 </dev/null
 }
 
 # What failed in a run, one a line.
 failed_in() { sed -n '/^Failed:$/,/^$/s/^  //p' "$1"; } # failed_in LOG
 
+# That field of all defects, joined.
+all_fields() { # all_fields NAME SEPARATOR
+  field "$1" <(cat "${defects[@]}") | sort -u | awk -v by="$2" 'NR > 1 { printf by } { printf "%s", $0 }'
+}
+
 # Without a defect everything that is run below passes.
 run_undamaged() {
-  local log=$build/undamaged.log file tests=()
-  for file in "${defects[@]}"; do tests+=("$(field Tests "$file")"); done
+  local log=$build/undamaged.log
   echo "Building and testing the undamaged copy (minutes the first time)"
   run_tests "$log" "$(field Steps <(cat "${defects[@]}") | tr ' ' '\n' | sort -u | tr '\n' ' ')" \
-    "$(printf '%s\n' "${tests[@]}" | grep . | paste -s -d '|')" || {
+    "$(all_fields Tests '|')" "$(all_fields Pytests ' or ')" || {
     cat "$log" >&2
     die "the undamaged copy fails already; mend that first."
   }
@@ -65,7 +70,7 @@ try() {
   # Without a ceiling git would find this checkout above the copy, and ignore the copy.
   (cd "$copy" && GIT_CEILING_DIRECTORIES=$build git apply "$1") ||
     die "defects/$name.patch does not apply any more; make it anew from today's sources."
-  if run_tests "$log" "$(field Steps "$1")" "$(field Tests "$1")"; then
+  if run_tests "$log" "$(field Steps "$1")" "$(field Tests "$1")" "$(field Pytests "$1")"; then
     printf '%-28s MISSED: everything passed\n' "$name"
     return 1
   fi

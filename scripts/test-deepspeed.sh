@@ -65,6 +65,8 @@ status=0
 PATH=$torch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 DSAIO_DEEPSPEED_BUILD=$build \
   DSAIO_DEEPSPEED_RELEASES="${releases[*]}" "$torch/bin/pytest" --color=no -v \
   --junit-xml "$build/pytest.xml" "$root/python/deepspeed_tests" ${TESTS:+-k "$TESTS"} || status=$?
-read -r passed failed skipped < <(scripts/pytest_counts.py "$build/pytest.xml" "$build/skipped")
+read -r passed failed skipped < <(
+  scripts/pytest_counts.py "$build/pytest.xml" "$build/skipped" "$build/failed"
+)
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$status"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Every test and check there is. All steps run, whatever fails; the last line is the sum of them.
 #
-#   STEPS  only these, of: fmt clippy cargo ctest python demo
-#   TESTS  of ctest's, only those whose names match this regular expression
+#   STEPS    only these, of: fmt clippy cargo ctest python demo
+#   TESTS    of ctest's, only those whose names match this regular expression
+#   PYTESTS  of pytest's, only those that match this expression, as for -k
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -117,7 +118,7 @@ c_harness() {
 
 # The Python package. Its build and its tools come from PyPI.
 python_package() {
-  local venv=$build/python-venv xml=$build/pytest.xml p f s
+  local venv=$build/python-venv xml=$build/pytest.xml p f s names
   start "set up Python tests" make_venv "$venv" -r python/tests/requirements.txt
   if ((status != 0)) && [[ -z ${CI+set} ]]; then
     status=0
@@ -131,12 +132,16 @@ python_package() {
   echo "   ok ($seconds s)"
   check "mypy" "$venv/bin/mypy" --cache-dir "$build/mypy-cache"
   rm -f "$xml"
-  start "pytest" env PYTHONDONTWRITEBYTECODE=1 "$venv/bin/pytest" --color=no --junit-xml "$xml"
+  start "pytest" env PYTHONDONTWRITEBYTECODE=1 "$venv/bin/pytest" --color=no --junit-xml "$xml" \
+    ${PYTESTS:+-k "$PYTESTS"}
   : >"$build/skipped"
-  read -r p f s < <("$root/scripts/pytest_counts.py" "$xml" "$build/skipped" 2>>"$log" || echo 0 0 0)
+  : >"$build/failed"
+  read -r p f s < <("$root/scripts/pytest_counts.py" "$xml" "$build/skipped" "$build/failed" \
+    2>>"$log" || echo 0 0 0)
   ((p + f > 0)) || no_tests
   while IFS= read -r line; do skip_lines+=("$line"); done <"$build/skipped"
-  finish "$p" "$f" "$s"
+  mapfile -t names <"$build/failed"
+  finish "$p" "$f" "$s" "${names[@]}"
 }
 
 summary() {
