@@ -2,12 +2,12 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench fuzz-flat fuzz-flat-seeded mutants defects test-deepspeed sanitizers header clean
+.PHONY: help demo test test-releases fuzz bench mutants defects test-deepspeed sanitizers header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=.demo
+#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=build/demo/data
 demo:
 	@scripts/demo.sh
 
@@ -26,14 +26,6 @@ test-deepspeed:
 #: make fuzz              random lives of the objects, beside the original, for as long as asked; TIME=60
 fuzz:
 	@scripts/fuzz.sh
-
-#: make fuzz-flat         the flat C API from raw bytes, by coverage, under AddressSanitizer; TIME=60 seconds
-fuzz-flat:
-	@scripts/fuzz_flat.sh
-
-#: make fuzz-flat-seeded  breaks copies of the library, and shows that the fuzzer finds it
-fuzz-flat-seeded:
-	@scripts/fuzz_flat.sh --seeded
 
 #: make sanitizers        the tests under AddressSanitizer, ThreadSanitizer, valgrind; Rust instrumented too
 sanitizers:
@@ -57,4 +49,4 @@ header:
 
 #: make clean             removes everything that was built
 clean:
-	rm -rf target build-* .demo
+	rm -rf target build

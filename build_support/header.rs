@@ -8,12 +8,11 @@ const NAME: &str = "deepspeed_aio_utils.h";
 /// Writes the header to `out_dir`, and with `DSAIO_UPDATE_HEADER=1` to `include/` as well.
 pub fn generate(out_dir: &Path) -> Result<(), String> {
     println!("cargo::rerun-if-changed=src");
-    println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-changed=build_support");
     println!("cargo::rerun-if-env-changed=DSAIO_UPDATE_HEADER");
 
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
-    let config = cbindgen::Config::from_file(Path::new(&root).join("cbindgen.toml"))
+    let config = cbindgen::Config::from_file(Path::new(&root).join("build_support/cbindgen.toml"))
         .map_err(|error| format!("cbindgen.toml cannot be used: {error}"))?;
     let bindings = cbindgen::Builder::new()
         .with_crate(&root)

@@ -3,7 +3,7 @@
 
 # The files of a checkout, relative to it: none that .gitignore names, and not the history.
 files_of() { # files_of DIRECTORY
-  (cd "$1" && find . \( -path ./.git -o -path ./target -o -path './build-*' -o -path ./.demo \
+  (cd "$1" && find . \( -path ./.git -o -path ./target -o -path ./build \
     -o -name __pycache__ \) -prune -o -type f -printf '%P\n') | sort
 }
 

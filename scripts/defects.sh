@@ -19,15 +19,15 @@
 # shellcheck source=broken_copy.sh
 . "$root/scripts/broken_copy.sh"
 
-readonly build="$root/build-defects"
+readonly build="$root/build/defects"
 readonly copy="$build/source"
 
 field() { sed -n "s/^$1: //p" "$2"; } # field NAME FILE
 
 # Those that touch the header come last: everything is compiled anew for them.
 all_defects() {
-  grep -L '^+++ b/include/' "$root"/defects/*.patch
-  grep -l '^+++ b/include/' "$root"/defects/*.patch || true
+  grep -L '^+++ b/include/' "$root"/proof/defects/*.patch
+  grep -l '^+++ b/include/' "$root"/proof/defects/*.patch || true
 }
 
 # run_tests LOG STEPS TESTS PYTESTS: the copy's `make test`, where a skip for want of a tool is a failure.

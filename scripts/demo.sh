@@ -4,13 +4,13 @@
 # moves it again.
 #
 #   SIZE  of the file and the buffer (default 1GiB)
-#   DIR   where the file goes (default .demo/ in the checkout)
+#   DIR   where the file goes (default build/demo/data)
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
 readonly rounds=3
-readonly build="$root/build-demo"
+readonly build="$root/build/demo"
 readonly stage="$build/run" # the tool, and the library it runs on; made anew by every run
 readonly tool="$stage/transfer_tool"
 # Lines such as: original sequential yes 131.2 6.10 4.20 0123456789abcdef yes
@@ -72,7 +72,7 @@ file_system() { df --output=fstype "$dir" | tail -n 1; }
 
 check_directory() {
   if [[ -z ${DIR+x} ]]; then
-    dir=$root/.demo
+    dir=$root/build/demo/data
     mkdir -p "$dir" 2>/dev/null || die "$dir cannot be made; name a directory with DIR=."
     default_dir=$dir
   else
@@ -113,7 +113,7 @@ check_space() {
 
 # ---- Build ----
 
-newest_release() { sed -n '$s/ .*//p' "$root/cpp_tests/releases.txt"; }
+newest_release() { sed -n '$s/ .*//p' "$root/python/deepspeed_aio_utils/releases.txt"; }
 
 build_all() {
   mkdir -p "$build" || die "$build cannot be made."
@@ -127,8 +127,8 @@ build_all() {
     -DDSAIO_CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
   echo "Building the library, the original and the transfer tool (a minute the first time)"
   quietly "$build/build.log" cmake --build "$build" --parallel "$(nproc)"
-  { read -r original && read -r ours; } <"$build/demo/libraries.txt" || true
-  cp "$build/demo/transfer_tool" "$tool"
+  { read -r original && read -r ours; } <"$build/proof/demo/libraries.txt" || true
+  cp "$build/proof/demo/transfer_tool" "$tool"
 }
 
 # ---- Run ----

@@ -3,15 +3,15 @@
 # first difference and prints it as a regression test.
 #
 #   TIME      in seconds, over all releases together (default 60)
-#   RELEASES  which originals (default: the last of each distinct source, see cpp_tests/releases.txt)
+#   RELEASES  which originals (default: the last of each distinct source, see python/deepspeed_aio_utils/releases.txt)
 #   SEED      of the random numbers (default: another one each time)
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-readonly build="$root/build-fuzz"
+readonly build="$root/build/fuzz"
 read -ra releases <<<"${RELEASES:-$(awk '/^[0-9]/ { last[$2] = $1 } END { for (e in last) print last[e] }' \
-  "$root/cpp_tests/releases.txt" | sort -V | tr '\n' ' ')}"
+  "$root/python/deepspeed_aio_utils/releases.txt" | sort -V | tr '\n' ' ')}"
 time=${TIME:-60}
 [[ $time =~ ^[0-9]+$ && $time -gt 0 ]] || die "TIME=$time is not a number of seconds, as in TIME=600."
 
@@ -30,6 +30,6 @@ seconds=$(((time + ${#releases[@]} - 1) / ${#releases[@]}))
 for release in "${releases[@]}"; do
   echo "DeepSpeed $release, $seconds s"
   "$target/differential" \
-    "$build/cpp_tests/original_${release//./_}/libdeepspeed_aio_utils.so" \
+    "$build/proof/cpp_tests/original_${release//./_}/libdeepspeed_aio_utils.so" \
     "$target/libdeepspeed_aio_utils.so" --seconds "$seconds" ${SEED:+--seed "$SEED"}
 done

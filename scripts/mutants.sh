@@ -10,7 +10,7 @@
 # shellcheck source=broken_copy.sh
 . "$root/scripts/broken_copy.sh"
 
-readonly build="$root/build-mutants"
+readonly build="$root/build/mutants"
 readonly copy="$build/source"
 readonly harness="$build/harness"
 readonly known="$root/tests/mutants.txt"

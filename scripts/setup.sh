@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|bench|fuzz-flat|mutants|defects|sanitizers|deepspeed
+# setup.sh demo|test|bench|mutants|defects|sanitizers|deepspeed
 #
 # Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
 # for the thing itself (a command, a header), and installs only that. Where everything is there
@@ -36,11 +36,6 @@ python      python3                   python3                     required
 benchmark   libbenchmark-dev          google-benchmark-devel      required
 fio         fio                       fio                         optional
 matplotlib  python3-matplotlib        python3-matplotlib          optional
-'
-fuzz_flat_needs='
-cxx         g++                       gcc-c++                     required
-libaio      libaio-dev                libaio-devel                required
-binutils    binutils                  binutils                    required
 '
 deepspeed_needs='
 cxx         g++                       gcc-c++                     required
@@ -203,9 +198,8 @@ case ${1:-} in
   test | mutants | sanitizers) needs=$test_needs ;;
   defects) needs=$defects_needs ;;
   bench) needs=$bench_needs ;;
-  fuzz-flat) needs=$fuzz_flat_needs ;;
   deepspeed) needs=$deepspeed_needs ;;
-  *) die "usage: setup.sh demo|test|bench|fuzz-flat|mutants|defects|sanitizers|deepspeed" ;;
+  *) die "usage: setup.sh demo|test|bench|mutants|defects|sanitizers|deepspeed" ;;
 esac
 
 check_cargo
@@ -215,6 +209,5 @@ if [[ $1 == test ]]; then
   install_rust_component clippy clippy rust-clippy
 fi
 case $1 in
-  fuzz-flat | sanitizers) install_cargo_tool fuzz ;;
   mutants) install_cargo_tool mutants ;;
 esac

@@ -12,7 +12,7 @@
 # shellcheck source-path=SCRIPTDIR source=python_env.sh
 . "$root/scripts/python_env.sh"
 
-readonly build="$root/build-deepspeed"
+readonly build="$root/build/deepspeed"
 readonly torch=$build/venv-torch
 read -ra releases <<<"${RELEASES:-0.16.0 0.19.8}"
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Compares with every release in cpp_tests/releases.txt, not only the edges of the eras, and prints
+# Compares with every release in python/deepspeed_aio_utils/releases.txt, not only the edges of the eras, and prints
 # the matrix. The last line is the sum.
 #
 #   RELEASES  a few of them instead, as in RELEASES="0.16.3 0.19.8"
@@ -7,8 +7,8 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-readonly build="$root/build-releases"
-readonly table="$root/cpp_tests/releases.txt"
+readonly build="$root/build/releases"
+readonly table="$root/python/deepspeed_aio_utils/releases.txt"
 releases=${RELEASES:-all}
 
 mkdir -p "$build"

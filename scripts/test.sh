@@ -10,7 +10,7 @@
 # shellcheck source-path=SCRIPTDIR source=python_env.sh
 . "$root/scripts/python_env.sh"
 
-readonly build="$root/build-test"
+readonly build="$root/build/test"
 readonly logs="$build/logs"
 readonly target="${CARGO_TARGET_DIR:-$root/target}"
 export CARGO_TERM_COLOR=never GTEST_COLOR=no

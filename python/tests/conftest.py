@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Shared with the C++ harness, which installs the same (cmake/Originals.cmake).
-ORIGINALS = ROOT / "build-test" / "originals"
+# Shared with the C++ harness, which installs the same (proof/cpp_tests/cmake/Originals.cmake).
+ORIGINALS = ROOT / "build" / "test" / "originals"
 # The last before and the last after 0.19.5, which moved the allocator to a file of its own.
 RELEASES = ("0.18.9", "0.19.8")
 
@@ -143,14 +143,14 @@ class Compiler:
             csrc = sources_of(release)
             sources = [csrc / "aio/common" / f"deepspeed_aio_{name}.cpp"
                        for name in ("utils", "common", "types")]
-            sources += [ROOT / "cpp_tests/load/op.cpp", ROOT / "cpp_tests/callers/unmodified.cpp"]
+            sources += [ROOT / "proof/cpp_tests/load/op.cpp", ROOT / "proof/cpp_tests/callers/unmodified.cpp"]
             if (csrc / "pin_memory/page_alloc.cpp").exists():
                 sources.append(csrc / "pin_memory/page_alloc.cpp")
             sources = [source for source in sources if source.name not in without]
             target = self.directory / str(len(self.made)) / kind / f"{kind}.so"
             target.parent.mkdir(parents=True)
             succeed(os.environ.get("CXX", "c++"), "-std=c++17", "-O0", "-fPIC", "-shared", "-w",
-                    "-I", ROOT / "cpp_tests", "-I", csrc / "aio/common", *sources, "-o", target,
+                    "-I", ROOT / "proof/cpp_tests", "-I", csrc / "aio/common", *sources, "-o", target,
                     *flags, "-laio", "-ldl")
             self.made[key] = target
         return self.made[key]

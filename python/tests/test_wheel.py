@@ -46,7 +46,7 @@ def test_the_library_is_the_one_that_programs_link_against(wheel, tmp_path):
     needed = set(re.findall(r"Shared library: \[(.+?)\.so", dynamic))
     assert needed <= {"libc", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
     exported = {line.split()[-1] for line in succeed("nm", "-D", "--defined-only", library).splitlines()}
-    assert exported == set((ROOT / "cpp_tests/symbols/expected.txt").read_text().split())
+    assert exported == set((ROOT / "proof/cpp_tests/symbols/expected.txt").read_text().split())
     assert str(ROOT).encode() not in library.read_bytes()
 
 

@@ -11,7 +11,7 @@ install(FILES "${DSAIO_STATIC_FILE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES include/deepspeed_aio_utils.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 
 configure_package_config_file(
-  cmake/deepspeed_aio_utilsConfig.cmake.in
+  build_support/deepspeed_aio_utilsConfig.cmake.in
   "${PROJECT_BINARY_DIR}/package/deepspeed_aio_utilsConfig.cmake"
   INSTALL_DESTINATION "${package_dir}"
   PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR
@@ -28,7 +28,7 @@ file(RELATIVE_PATH pc_to_prefix "/${pkgconfig_dir}" "/")
 string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 list(TRANSFORM DSAIO_STATIC_DEPENDENCIES PREPEND "-l" OUTPUT_VARIABLE pc_private)
 list(JOIN pc_private " " pc_private)
-configure_file(cmake/deepspeed_aio_utils.pc.in
+configure_file(build_support/deepspeed_aio_utils.pc.in
   "${PROJECT_BINARY_DIR}/package/deepspeed_aio_utils.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/package/deepspeed_aio_utils.pc"
   DESTINATION "${pkgconfig_dir}")

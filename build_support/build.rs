@@ -3,9 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-#[path = "build_support/abi_check.rs"]
 mod abi_check;
-#[path = "build_support/header.rs"]
 mod header;
 
 fn main() {

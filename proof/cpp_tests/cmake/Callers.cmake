@@ -1,6 +1,6 @@
 # Callers as object libraries, compiled with one of the two headers, not yet linked to a library.
 
-set(DSAIO_CALLERS_DIR "${PROJECT_SOURCE_DIR}/cpp_tests/callers")
+set(DSAIO_CALLERS_DIR "${PROJECT_SOURCE_DIR}/proof/cpp_tests/callers")
 
 # Our own loops, compiled with our header.
 function(dsaio_add_own_caller target)

@@ -1,8 +1,8 @@
-# The table of releases, cpp_tests/releases.txt, as CMake lists.
+# The table of releases, python/deepspeed_aio_utils/releases.txt, as CMake lists.
 
 set(DSAIO_RELEASES "edges" CACHE STRING
   "DeepSpeed releases to compare with: edges (first and last of each era), all, or a list")
-set(releases_table "${PROJECT_SOURCE_DIR}/cpp_tests/releases.txt")
+set(releases_table "${PROJECT_SOURCE_DIR}/python/deepspeed_aio_utils/releases.txt")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${releases_table}")
 
 # ORIGINAL_RELEASES, and for each release ERA_<release>.
