@@ -46,14 +46,24 @@ class DeepSpeed:
 
     def variables(self, **more):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "DS", "LD_"))}
-        return {**kept, "DS_ACCELERATOR": self.accelerator, "HOME": str(self.work),
-                "TORCH_EXTENSIONS_DIR": str(self.extensions), "PYTHONDONTWRITEBYTECODE": "1",
-                **{k: str(v) for k, v in more.items()}}
+        return {
+            **kept,
+            "DS_ACCELERATOR": self.accelerator,
+            "HOME": str(self.work),
+            "TORCH_EXTENSIONS_DIR": str(self.extensions),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **{k: str(v) for k, v in more.items()},
+        }
 
     def run(self, *arguments, cwd=None, python=None, **variables):
         return subprocess.run(
-            [str(python or self.root / "bin" / "python"), *map(str, arguments)], text=True,
-            capture_output=True, cwd=cwd or self.work, env=self.variables(**variables), timeout=3600)
+            [str(python or self.root / "bin" / "python"), *map(str, arguments)],
+            text=True,
+            capture_output=True,
+            cwd=cwd or self.work,
+            env=self.variables(**variables),
+            timeout=3600,
+        )
 
     def answer(self, *arguments, **options):
         """The last line of the output, as JSON: DeepSpeed prints, too."""
@@ -78,8 +88,10 @@ def deepspeed(request, tmp_path):
 @pytest.fixture
 def compiled(deepspeed):
     """The release with its ops compiled by DeepSpeed itself."""
-    code = ("from deepspeed.ops.op_builder import AsyncIOBuilder\n"
-            "print(AsyncIOBuilder().load(verbose=False).__file__)")
+    code = (
+        "from deepspeed.ops.op_builder import AsyncIOBuilder\n"
+        "print(AsyncIOBuilder().load(verbose=False).__file__)"
+    )
     done = deepspeed.run("-c", code)
     assert done.returncode == 0, done.stdout + done.stderr
     return deepspeed

@@ -68,7 +68,7 @@ def move(op, overlap, single_submit, threads, pinned, asynchronous, size, offset
             assert handle.sync_pwrite(tensor, name, offset) == 1
         written = Path(name).read_bytes()
         expected = before.numpy().tobytes()
-        expected = expected[:offset] + content.numpy().tobytes() + expected[offset + size:]
+        expected = expected[:offset] + content.numpy().tobytes() + expected[offset + size :]
         assert written == expected, "the file is not what plain writes would have made of it"
 
         # What plain Python wrote.
@@ -96,7 +96,8 @@ def main():
     op = AsyncIOBuilder().load(verbose=False)
     moved = 0
     for overlap, single, threads, pinned, asynchronous in itertools.product(
-            (False, True), (False, True), (1, 2), (False, True), (False, True)):
+        (False, True), (False, True), (1, 2), (False, True), (False, True)
+    ):
         # Less than a block, more than the queue holds, and blocks of which the last is short.
         for size in (2 * ALIGNED, 9 << 17, (17 << 17) + 2 * ALIGNED):
             for offset in (0, 5 << 17 | ALIGNED):
@@ -108,8 +109,16 @@ def main():
     found = {}
     for binding in deepspeed_aio_utils.bindings():
         found.setdefault(str(binding.op), {})[binding.function] = str(binding.library)
-    print(json.dumps({"moved": moved, "bindings": found, "module": op.__file__,
-                      "active": deepspeed_aio_utils.active() is not None}))
+    print(
+        json.dumps(
+            {
+                "moved": moved,
+                "bindings": found,
+                "module": op.__file__,
+                "active": deepspeed_aio_utils.active() is not None,
+            }
+        )
+    )
 
 
 main()

@@ -13,8 +13,11 @@ from conftest import BUILD, HERE, DeepSpeed
 PACKAGE = HERE.parent / "deepspeed_aio_utils"
 ALLOCATOR = "ds_page_aligned_alloc"
 ASYNC_IO = {
-    "get_file_size", "io_prep_context::io_prep_context", "io_prep_context::prep_iocbs",
-    "io_prep_generator::io_prep_generator", "io_prep_generator::prep_iocbs",
+    "get_file_size",
+    "io_prep_context::io_prep_context",
+    "io_prep_context::prep_iocbs",
+    "io_prep_generator::io_prep_generator",
+    "io_prep_generator::prep_iocbs",
     "io_xfer_ctxt::io_xfer_ctxt",
 }
 
@@ -29,8 +32,7 @@ def functions_of(deepspeed):
 def expect(deepspeed, answer, library, suffix=""):
     """Each function of each op is bound to `library`; None: to the op itself."""
     assert answer["moved"] == 192
-    bindings = {os.path.basename(op).split(".")[0]: (op, bound)
-                for op, bound in answer["bindings"].items()}
+    bindings = {os.path.basename(op).split(".")[0]: (op, bound) for op, bound in answer["bindings"].items()}
     functions = functions_of(deepspeed)
     assert set(bindings) == {kind + suffix for kind in functions}
     for kind, wanted in functions.items():
@@ -56,8 +58,11 @@ def test_check_agrees(compiled):
     assert done.returncode == 0 and report["ok"], done.stdout + done.stderr
     assert report["deepspeed"] == compiled.release
     bound = {(os.path.basename(b["op"]), b["function"]): b["library"] for b in report["bindings"]}
-    assert bound == {(f"{kind}.so", function): str(compiled.library)
-                     for kind, functions in functions_of(compiled).items() for function in functions}
+    assert bound == {
+        (f"{kind}.so", function): str(compiled.library)
+        for kind, functions in functions_of(compiled).items()
+        for function in functions
+    }
     names = {line["name"] for line in report["lines"]}
     assert {"sequential", "overlapped"} <= names
 
@@ -67,14 +72,17 @@ def test_the_builders_link_the_library(deepspeed):
     assert not answer["active"]
     expect(deepspeed, answer, deepspeed.library, suffix="_dsaio")
     for op in answer["bindings"]:
-        symbols = subprocess.run(["nm", "-D", "--defined-only", op], text=True, capture_output=True,
-                                 check=True).stdout
+        symbols = subprocess.run(
+            ["nm", "-D", "--defined-only", op], text=True, capture_output=True, check=True
+        ).stdout
         assert "prep_iocbs" not in symbols and ALLOCATOR not in symbols
     # The unchanged builder's own cache is untouched, and DeepSpeed gets what was loaded.
-    code = ("import json\nfrom deepspeed_aio_utils.op_builder import AsyncIOBuilder as Ours\n"
-            "ours = Ours().load(verbose=False)\n"
-            "from deepspeed.ops.op_builder import AsyncIOBuilder\n"
-            "print(json.dumps(AsyncIOBuilder().load(verbose=False) is ours))")
+    code = (
+        "import json\nfrom deepspeed_aio_utils.op_builder import AsyncIOBuilder as Ours\n"
+        "ours = Ours().load(verbose=False)\n"
+        "from deepspeed.ops.op_builder import AsyncIOBuilder\n"
+        "print(json.dumps(AsyncIOBuilder().load(verbose=False) is ours))"
+    )
     assert deepspeed.answer("-c", code) is True
 
 
@@ -102,9 +110,23 @@ def source_tree(release):
     tree = BUILD / f"deepspeed-{release}-source"
     if not (tree / "setup.py").exists():
         archives = BUILD / "archives"
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary",
-                        ":all:", "--no-build-isolation", "-d", archives, f"deepspeed=={release}"],
-                       check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "--no-build-isolation",
+                "-d",
+                archives,
+                f"deepspeed=={release}",
+            ],
+            check=True,
+        )
         (archive,) = archives.glob(f"deepspeed-{release}*.tar.gz")
         shutil.rmtree(tree, ignore_errors=True)
         with tarfile.open(archive) as file:
@@ -124,14 +146,34 @@ def test_ops_built_ahead_of_time_link_the_library(deepspeed):
     changed = (PACKAGE / "op_builder.py").stat().st_mtime
     wheels = [w for w in (tree / "dist").glob("*.whl") if w.stat().st_mtime > changed]
     if not wheels:
-        done = deepspeed.run("-m", "deepspeed_aio_utils.op_builder", "setup.py", "bdist_wheel", cwd=tree,
-                             DS_BUILD_AIO=1, DS_BUILD_PIN_MEMORY=1)
+        done = deepspeed.run(
+            "-m",
+            "deepspeed_aio_utils.op_builder",
+            "setup.py",
+            "bdist_wheel",
+            cwd=tree,
+            DS_BUILD_AIO=1,
+            DS_BUILD_PIN_MEMORY=1,
+        )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         wheels = list((tree / "dist").glob("*.whl"))
     assert {p: p.read_bytes() for p in before} == before
     site = deepspeed.work / "site"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-                    "--target", site, *wheels], check=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            site,
+            *wheels,
+        ],
+        check=True,
+    )
     answer = deepspeed.move("prebuilt", PYTHONPATH=site)
     assert answer["module"].startswith(str(site / "deepspeed" / "ops" / "aio"))
     assert not answer["active"]
@@ -147,21 +189,44 @@ def test_ds_io_runs_unchanged(compiled):
     if compiled.run(compiled.root / "bin" / "ds_io", *arguments).returncode != 0:
         # That of 0.16.0 pins with torch, which needs a GPU's driver.
         pytest.skip("ds_io does not run on this machine, without the library either")
-    done = compiled.run("-m", "deepspeed_aio_utils", "run", compiled.root / "bin" / "ds_io",
-                        *arguments, LD_DEBUG="bindings", LD_DEBUG_OUTPUT=compiled.work / "bindings")
+    done = compiled.run(
+        "-m",
+        "deepspeed_aio_utils",
+        "run",
+        compiled.root / "bin" / "ds_io",
+        *arguments,
+        LD_DEBUG="bindings",
+        LD_DEBUG_OUTPUT=compiled.work / "bindings",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "GB/s" in done.stdout + done.stderr or "GB/sec" in done.stdout + done.stderr
     logs = [p.read_text(errors="replace") for p in compiled.work.glob("bindings.*")]
-    to_library = [line for log in logs for line in log.splitlines()
-                  if "async_io.so [0] to" in line and "prep_iocbs" in line]
+    to_library = [
+        line
+        for log in logs
+        for line in log.splitlines()
+        if "async_io.so [0] to" in line and "prep_iocbs" in line
+    ]
     assert to_library and all(str(compiled.library) in line for line in to_library)
 
 
 def test_bench_compares_the_two(compiled):
-    done = compiled.run("-m", "deepspeed_aio_utils", "bench", "--json", "--dir", compiled.work, "--size",
-                        "64MiB", "--rounds", "2")
+    done = compiled.run(
+        "-m",
+        "deepspeed_aio_utils",
+        "bench",
+        "--json",
+        "--dir",
+        compiled.work,
+        "--size",
+        "64MiB",
+        "--rounds",
+        "2",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     turns = json.loads(done.stdout)["turns"]
     assert {name: len(figures) for name, figures in turns.items()} == {
-        "DeepSpeed's own": 2, "this library": 2}
+        "DeepSpeed's own": 2,
+        "this library": 2,
+    }
     assert [p.name for p in compiled.work.iterdir() if p.name.startswith(".deepspeed_aio")] == []

@@ -37,7 +37,8 @@ def missing(reason):
 def run(*command, **options):
     """A command's outcome, with its output as text."""
     return subprocess.run(
-        [str(part) for part in command], text=True, capture_output=True, timeout=600, **options)
+        [str(part) for part in command], text=True, capture_output=True, timeout=600, **options
+    )
 
 
 def succeed(*command, **options):
@@ -58,8 +59,9 @@ def wheel(tmp_path_factory):
     if "DSAIO_TEST_WHEEL" in os.environ:
         return Path(os.environ["DSAIO_TEST_WHEEL"])
     directory = tmp_path_factory.mktemp("wheel")
-    done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", directory, ROOT,
-               env=clean_environment())
+    done = run(
+        sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", directory, ROOT, env=clean_environment()
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     (found,) = directory.glob("*.whl")
     return found
@@ -86,8 +88,12 @@ class Environment:
         return self.package / "libdeepspeed_aio_utils.so"
 
     def variables(self, **more):
-        return {**clean_environment(), "HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1",
-                **{k: str(v) for k, v in more.items()}}
+        return {
+            **clean_environment(),
+            "HOME": str(self.home),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **{k: str(v) for k, v in more.items()},
+        }
 
     def run(self, *arguments, cwd=None, **variables):
         """Python with these arguments."""
@@ -104,8 +110,18 @@ class Environment:
 def installed(wheel, tmp_path_factory):
     root = tmp_path_factory.mktemp("environment")
     succeed(sys.executable, "-m", "venv", "--without-pip", root, env=clean_environment())
-    succeed(sys.executable, "-m", "pip", "--python", root / "bin" / "python", "install",
-            "--no-deps", "--no-index", wheel, env=clean_environment())
+    succeed(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        root / "bin" / "python",
+        "install",
+        "--no-deps",
+        "--no-index",
+        wheel,
+        env=clean_environment(),
+    )
     return Environment(root, tmp_path_factory.mktemp("home"))
 
 
@@ -122,8 +138,19 @@ def sources_of(release):
     root = ORIGINALS / release
     if not (root / "complete").exists():
         shutil.rmtree(root, ignore_errors=True)
-        done = run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile",
-                   "--use-pep517", "--target", root, f"deepspeed=={release}")
+        done = run(
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-compile",
+            "--use-pep517",
+            "--target",
+            root,
+            f"deepspeed=={release}",
+        )
         if done.returncode != 0:
             missing(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
         (root / "complete").touch()
@@ -141,17 +168,33 @@ class Compiler:
         key = (release, kind, flags, without)
         if key not in self.made:
             csrc = sources_of(release)
-            sources = [csrc / "aio/common" / f"deepspeed_aio_{name}.cpp"
-                       for name in ("utils", "common", "types")]
+            sources = [
+                csrc / "aio/common" / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")
+            ]
             sources += [ROOT / "proof/cpp_tests/load/op.cpp", ROOT / "proof/cpp_tests/callers/unmodified.cpp"]
             if (csrc / "pin_memory/page_alloc.cpp").exists():
                 sources.append(csrc / "pin_memory/page_alloc.cpp")
             sources = [source for source in sources if source.name not in without]
             target = self.directory / str(len(self.made)) / kind / f"{kind}.so"
             target.parent.mkdir(parents=True)
-            succeed(os.environ.get("CXX", "c++"), "-std=c++17", "-O0", "-fPIC", "-shared", "-w",
-                    "-I", ROOT / "proof/cpp_tests", "-I", csrc / "aio/common", *sources, "-o", target,
-                    *flags, "-laio", "-ldl")
+            succeed(
+                os.environ.get("CXX", "c++"),
+                "-std=c++17",
+                "-O0",
+                "-fPIC",
+                "-shared",
+                "-w",
+                "-I",
+                ROOT / "proof/cpp_tests",
+                "-I",
+                csrc / "aio/common",
+                *sources,
+                "-o",
+                target,
+                *flags,
+                "-laio",
+                "-ldl",
+            )
             self.made[key] = target
         return self.made[key]
 

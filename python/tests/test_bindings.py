@@ -28,9 +28,13 @@ print(json.dumps([found, binding.bound_to_library(loaded)]))
 
 # Called by DeepSpeed's sources, or by the stand-in, from another file than the one that defines them.
 FUNCTIONS = {
-    "ds_page_aligned_alloc", "get_file_size", "io_prep_context::io_prep_context",
-    "io_prep_context::prep_iocbs", "io_prep_generator::io_prep_generator",
-    "io_prep_generator::prep_iocbs", "io_xfer_ctxt::io_xfer_ctxt",
+    "ds_page_aligned_alloc",
+    "get_file_size",
+    "io_prep_context::io_prep_context",
+    "io_prep_context::prep_iocbs",
+    "io_prep_generator::io_prep_generator",
+    "io_prep_generator::prep_iocbs",
+    "io_xfer_ctxt::io_xfer_ctxt",
 }
 
 
@@ -57,7 +61,8 @@ def test_the_dynamic_linker_says_the_same(environment, compiler, mode, tmp_path)
     found, _ = bound(environment, mode, op, LD_DEBUG="bindings", LD_DEBUG_OUTPUT=tmp_path / "log")
     log = "".join(p.read_text() for p in tmp_path.glob("log.*"))
     lines = re.findall(
-        rf"binding file {re.escape(str(op))} \[0\] to (\S+) \[0\]: normal symbol `(_Z\w+)'", log)
+        rf"binding file {re.escape(str(op))} \[0\] to (\S+) \[0\]: normal symbol `(_Z\w+)'", log
+    )
     said = {}
     for library, mangled in lines:
         function = run("c++filt", mangled).stdout.split("(")[0]
@@ -84,8 +89,11 @@ def test_a_slot_that_is_not_bound_yet_is_no_proof(environment, compiler):
 
 
 def test_an_op_linked_against_the_library_is_on_it_by_itself(environment, compiler):
-    flags = (f"-L{environment.library.parent}", "-l:libdeepspeed_aio_utils.so",
-             f"-Wl,-rpath,{environment.library.parent}")
+    flags = (
+        f"-L{environment.library.parent}",
+        "-l:libdeepspeed_aio_utils.so",
+        f"-Wl,-rpath,{environment.library.parent}",
+    )
     op = compiler.op("0.19.8", *flags, without=("deepspeed_aio_utils.cpp", "page_alloc.cpp"))
     for mode in ("never", "activate"):
         found, all_ours = bound(environment, mode, op)
@@ -119,7 +127,8 @@ def test_bytes_move_as_before(environment, compiler, release):
 
 
 def test_activating_twice_changes_nothing(environment, compiler):
-    found = environment.code("""
+    found = environment.code(
+        """
         import ctypes, json, sys
         import deepspeed_aio_utils as d
         assert d.active() is None
@@ -128,7 +137,9 @@ def test_activating_twice_changes_nothing(environment, compiler):
         second = d.activate()
         print(json.dumps([first.already, second.already, str(first.library), first.version,
                           first.deepspeed, d.active() == second, str(first)]))
-        """, compiler.op("0.19.8"))
+        """,
+        compiler.op("0.19.8"),
+    )
     version = json.loads(json.dumps(found[3]))
     assert found[:3] == [False, True, str(environment.library)]
     assert found[4:6] == [None, True]

@@ -40,7 +40,8 @@ def test_the_lines_for_people_say_the_same(environment):
     assert done.returncode == 1
     for line in lines(check(environment, "--json", "--dir", environment.home)).values():
         assert f"[{line['status'].upper()}] " in next(
-            text for text in done.stdout.splitlines() if text.strip().startswith(line["name"] + " "))
+            text for text in done.stdout.splitlines() if text.strip().startswith(line["name"] + " ")
+        )
         assert line["remedy"] is None or f"-> {line['remedy']}" in done.stdout
     assert done.stdout.rstrip().endswith("3 FAILED")
 
@@ -85,9 +86,9 @@ def test_the_alignment_is_what_the_kernel_takes(environment):
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_DIRECT)
     try:
         page = mmap.mmap(-1, 1 << 16)
-        assert os.writev(fd, [memoryview(page)[:alignment[1]]]) == alignment[1]
+        assert os.writev(fd, [memoryview(page)[: alignment[1]]]) == alignment[1]
         with pytest.raises(OSError):
-            os.pwritev(fd, [memoryview(page)[:alignment[1] // 2]], 0)
+            os.pwritev(fd, [memoryview(page)[: alignment[1] // 2]], 0)
     finally:
         os.close(fd)
 
@@ -101,8 +102,10 @@ print(json.dumps([line.status, line.value, line.remedy]))
 PR_CAPBSET_DROP, CAP_IPC_LOCK = 24, 14
 
 
-@pytest.mark.parametrize(("limit", "status", "value"), [
-    (65536, "warning", "64 KiB; "), (0, "warning", "0 bytes; "), (4 << 30, "ok", "4 GiB")])
+@pytest.mark.parametrize(
+    ("limit", "status", "value"),
+    [(65536, "warning", "64 KiB; "), (0, "warning", "0 bytes; "), (4 << 30, "ok", "4 GiB")],
+)
 def test_the_limit_of_locked_memory(environment, limit, status, value):
     libc = ctypes.CDLL(None)
 
@@ -113,8 +116,13 @@ def test_the_limit_of_locked_memory(environment, limit, status, value):
             raise PermissionError("CAP_IPC_LOCK cannot be given up")
 
     try:
-        done = subprocess.run([str(environment.python), "-c", MEMLOCK], text=True, capture_output=True,
-                              preexec_fn=limited, env=environment.variables())
+        done = subprocess.run(
+            [str(environment.python), "-c", MEMLOCK],
+            text=True,
+            capture_output=True,
+            preexec_fn=limited,
+            env=environment.variables(),
+        )
     except subprocess.SubprocessError:
         pytest.skip(f"a limit of {limit} bytes cannot be set here")
     assert done.returncode == 0, done.stderr

@@ -20,14 +20,18 @@ def reader(installed, monkeypatch):
 def relocations(path):
     """(symbol, offset) of every relocation of an address, as readelf has it."""
     kinds = "JUMP_SLO|JUMP_SLOT|GLOB_DAT|R_X86_64_64|ABS64"
-    found = re.findall(rf"^(\w+)\s+\w+\s+\S*(?:{kinds})\S*\s+\w+\s+([\w.]+)(?:@\S+)? \+ 0$",
-                       succeed("readelf", "-rW", path), re.MULTILINE)
+    found = re.findall(
+        rf"^(\w+)\s+\w+\s+\S*(?:{kinds})\S*\s+\w+\s+([\w.]+)(?:@\S+)? \+ 0$",
+        succeed("readelf", "-rW", path),
+        re.MULTILINE,
+    )
     return {(symbol, int(offset, 16)) for offset, symbol in found}
 
 
 def test_the_table_of_functions_is_what_the_library_exports(installed, reader):
-    exported = {line.split()[-1]
-                for line in succeed("nm", "-D", "--defined-only", installed.library).splitlines()}
+    exported = {
+        line.split()[-1] for line in succeed("nm", "-D", "--defined-only", installed.library).splitlines()
+    }
     assert set(reader[1].READABLE) == {name for name in exported if not name.startswith("dsaio_")}
 
 
@@ -36,16 +40,21 @@ def test_the_readable_names_are_the_demangled_ones(reader):
         assert succeed("c++filt", mangled).split("(")[0] == readable
 
 
-@pytest.mark.parametrize("flags", [(), ("-Wl,--hash-style=sysv",), ("-Wl,--hash-style=gnu",),
-                                   ("-fno-plt",), ("-Wl,-z,now",), ("-s",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "flags",
+    [(), ("-Wl,--hash-style=sysv",), ("-Wl,--hash-style=gnu",), ("-fno-plt",), ("-Wl,-z,now",), ("-s",)],
+    ids=" ".join,
+)
 def test_symbols_and_relocations_are_those_that_readelf_sees(compiler, reader, flags):
     elf = reader[0]
     op = compiler.op("0.19.8", *flags)
     read = elf.open_file(op)
     names = frozenset(re.findall(r"\b_Z\w+|\bop_\w+", succeed("readelf", "--dyn-syms", "-W", op)))
     assert len(names) > 30
-    defined = {line.split()[-1]: int(line.split()[0], 16)
-               for line in succeed("nm", "-D", "--defined-only", op).splitlines()}
+    defined = {
+        line.split()[-1]: int(line.split()[0], 16)
+        for line in succeed("nm", "-D", "--defined-only", op).splitlines()
+    }
     assert {n: read.address_of(n) for n in names} == {n: defined.get(n) for n in names}
     wanted = {(symbol, offset) for symbol, offset in relocations(op) if symbol in names}
     assert wanted
@@ -71,8 +80,15 @@ def test_the_marks_of_bsymbolic(compiler, reader):
     assert reader[0].open_file(compiler.op("0.19.8", "-Wl,-Bsymbolic")).symbolic
 
 
-@pytest.mark.parametrize("content", [b"", b"not an ELF file, but long enough for a header" * 2,
-                                     b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x01" + bytes(100)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not an ELF file, but long enough for a header" * 2,
+        b"\x7fELF\x01\x01" + bytes(100),
+        b"\x7fELF\x02\x01" + bytes(100),
+    ],
+)
 def test_what_is_no_shared_object_is_refused(reader, tmp_path, content):
     file = tmp_path / "async_io.so"
     file.write_bytes(content)
@@ -90,10 +106,10 @@ def test_the_numbers_are_those_of_the_platform(reader):
         return int(re.search(rf"^#define\s+{name}\s+(\w+)", text, re.MULTILINE)[1], 0)
 
     elf = reader[0]
-    assert elf._ADDRESS_RELOCATIONS == {
+    assert {
         number("EM_X86_64"): {number(f"R_X86_64_{k}") for k in ("JUMP_SLOT", "GLOB_DAT", "64")},
         number("EM_AARCH64"): {number(f"R_AARCH64_{k}") for k in ("JUMP_SLOT", "GLOB_DAT", "ABS64")},
-    }
+    } == elf._ADDRESS_RELOCATIONS
     for name in dir(elf):
         if name.startswith(("_DT_", "_DF_", "_PT_", "_STV_")):
             assert getattr(elf, name) == number(name[1:]), name

@@ -95,8 +95,10 @@ def test_a_refusal_keeps_the_script_from_starting(environment, script, compiler)
 
 
 def test_a_refusal_in_a_child_is_told(environment, tmp_path):
-    code = ("import os, subprocess, sys; os.environ['TORCH_EXTENSIONS_DIR'] = sys.argv[1];"
-            "subprocess.run([sys.executable, '-c', 'print(1)'])")
+    code = (
+        "import os, subprocess, sys; os.environ['TORCH_EXTENSIONS_DIR'] = sys.argv[1];"
+        "subprocess.run([sys.executable, '-c', 'print(1)'])"
+    )
     parent = tmp_path / "parent.py"
     parent.write_text(code)
     broken = tmp_path / "async_io" / "async_io.so"
@@ -107,9 +109,15 @@ def test_a_refusal_in_a_child_is_told(environment, tmp_path):
     assert "not on in process" in done.stderr and str(broken) in done.stderr
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    ((), "required: target"), (("missing.py",), "no file missing.py"),
-    (("no-such-program",), "no program no-such-program"), (("-m",), "-m needs")])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "required: target"),
+        (("missing.py",), "no file missing.py"),
+        (("no-such-program",), "no program no-such-program"),
+        (("-m",), "-m needs"),
+    ],
+)
 def test_mistakes(environment, arguments, said):
     done = run(environment, *arguments)
     assert done.returncode not in (0, None) and said in done.stderr

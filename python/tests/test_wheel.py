@@ -59,7 +59,7 @@ def test_it_is_uninstalled_without_a_trace(wheel, tmp_path):
         succeed(sys.executable, "-m", "pip", "--python", python, *arguments, env=clean_environment())
 
     def files():
-        return {p for p in root.rglob("*")}
+        return set(root.rglob("*"))
 
     before = files()
     pip("install", "--no-deps", "--no-index", wheel)

@@ -39,22 +39,41 @@ def relinked(deepspeed, kind, *flags, hidden=()):
     for name in hidden:
         (source,) = (deepspeed.site / "deepspeed" / "ops" / "csrc").glob(f"*/**/{name}.cpp")
         made = target.parent / f"{name}.o"
-        subprocess.run(["c++", "-std=c++17", "-O0", "-fPIC", "-w", "-fvisibility=hidden", "-I",
-                        source.parent, "-c", source, "-o", made], check=True)
+        subprocess.run(
+            [
+                "c++",
+                "-std=c++17",
+                "-O0",
+                "-fPIC",
+                "-w",
+                "-fvisibility=hidden",
+                "-I",
+                source.parent,
+                "-c",
+                source,
+                "-o",
+                made,
+            ],
+            check=True,
+        )
         objects = [made if o.name == made.name else o for o in objects]
         assert made in objects
-    torch = json.loads(deepspeed.answer("-c", "import json, torch; print(json.dumps(json.dumps("
-                                              "torch.__path__[0])))"))
+    torch = json.loads(
+        deepspeed.answer("-c", "import json, torch; print(json.dumps(json.dumps(torch.__path__[0])))")
+    )
     libraries = [f"-L{torch}/lib", "-lc10", "-ltorch_cpu", "-ltorch", "-ltorch_python", "-laio"]
     subprocess.run(["c++", "-shared", *objects, "-o", target, *libraries, *flags], check=True)
     return target
 
 
-@pytest.mark.parametrize(("flags", "hidden", "said"), [
-    (["-Wl,-Bsymbolic"], False, "-Bsymbolic,"),
-    (["-Wl,-Bsymbolic-functions"], False, "-Bsymbolic-functions"),
-    ([], True, "hidden visibility"),
-])
+@pytest.mark.parametrize(
+    ("flags", "hidden", "said"),
+    [
+        (["-Wl,-Bsymbolic"], False, "-Bsymbolic,"),
+        (["-Wl,-Bsymbolic-functions"], False, "-Bsymbolic-functions"),
+        ([], True, "hidden visibility"),
+    ],
+)
 def test_real_ops_that_cannot_be_switched(compiled, flags, hidden, said):
     kinds = ["async_io", "pin_memory"] if compiled.has_pin_memory else ["async_io"]
     for kind in kinds:
@@ -62,14 +81,14 @@ def test_real_ops_that_cannot_be_switched(compiled, flags, hidden, said):
         op = relinked(compiled, kind, *flags, hidden=[source] if hidden else [])
         name, text = refused(compiled, TORCH_EXTENSIONS_DIR=compiled.work / "cache")
         assert name == "OpNotSwitchable" and str(op) in text and said in text
-        done = compiled.run("-m", "deepspeed_aio_utils", "check", "--json",
-                            TORCH_EXTENSIONS_DIR=compiled.work / "cache")
+        done = compiled.run(
+            "-m", "deepspeed_aio_utils", "check", "--json", TORCH_EXTENSIONS_DIR=compiled.work / "cache"
+        )
         assert done.returncode == 1 and "OpNotSwitchable" in done.stdout
         shutil.rmtree(compiled.work / "cache")
         # Linked without the flags, the same objects can be.
         relinked(compiled, kind)
-        outcome = compiled.answer("-c", TRY.format(before=""),
-                                  TORCH_EXTENSIONS_DIR=compiled.work / "cache")
+        outcome = compiled.answer("-c", TRY.format(before=""), TORCH_EXTENSIONS_DIR=compiled.work / "cache")
         assert outcome[0] == "on"
         shutil.rmtree(compiled.work / "cache")
 
@@ -89,10 +108,23 @@ def test_the_last_release_of_the_other_abi(deepspeed):
     """The real 0.15.4, by its real metadata."""
     site = BUILD / "deepspeed-0.15.4"
     if not (site / "deepspeed").exists():
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--use-pep517",
-                        "--no-build-isolation", "--target", site, "deepspeed==0.15.4"], check=True)
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--use-pep517",
+                "--no-build-isolation",
+                "--target",
+                site,
+                "deepspeed==0.15.4",
+            ],
+            check=True,
+        )
     name, text = refused(deepspeed, PYTHONPATH=site)
     assert name == "UnsupportedDeepSpeed" and "0.15.4" in text
-    done = deepspeed.run("-m", "deepspeed_aio_utils", "run", "-m", "deepspeed.env_report",
-                         PYTHONPATH=site)
+    done = deepspeed.run("-m", "deepspeed_aio_utils", "run", "-m", "deepspeed.env_report", PYTHONPATH=site)
     assert done.returncode == 1 and done.stdout == "" and "0.15.4" in done.stderr

@@ -67,9 +67,15 @@ def test_a_release_that_is_served(environment, tmp_path, version):
     assert is_on(environment, PYTHONPATH=fake_release(tmp_path / "site", version)) is True
 
 
-@pytest.mark.parametrize(("version", "outcome"), [
-    ("0.18.9\n", True), ("0.15.0\n", "DeepSpeed 0.15.0 cannot be switched"),
-    (None, "cannot be told"), ("main", "cannot be told")])
+@pytest.mark.parametrize(
+    ("version", "outcome"),
+    [
+        ("0.18.9\n", True),
+        ("0.15.0\n", "DeepSpeed 0.15.0 cannot be switched"),
+        (None, "cannot be told"),
+        ("main", "cannot be told"),
+    ],
+)
 def test_a_source_tree_without_metadata(environment, tmp_path, version, outcome):
     (tmp_path / "deepspeed").mkdir()
     (tmp_path / "deepspeed" / "__init__.py").write_text("raise SystemExit('imported')")
@@ -141,8 +147,9 @@ def test_an_op_that_cannot_be_read(environment, tmp_path):
 
 @pytest.mark.parametrize("patch", ["platform.machine = lambda: 'riscv64'", "sys.platform = 'darwin'"])
 def test_a_platform_without_the_library(environment, patch):
-    found = environment.run("-c", f"import platform, sys; import deepspeed_aio_utils; {patch}\n"
-                                  f"import deepspeed_aio_utils.auto")
+    found = environment.run(
+        "-c", f"import platform, sys; import deepspeed_aio_utils; {patch}\nimport deepspeed_aio_utils.auto"
+    )
     assert found.returncode == 1
     assert "LibraryUnavailable: There is no library for " in found.stderr
 
