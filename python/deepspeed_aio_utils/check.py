@@ -5,7 +5,6 @@ memory, and a tensor is written and read back.
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import itertools
 import platform
 from pathlib import Path
@@ -92,7 +91,7 @@ def _software(report: Report) -> Activation | None:
 
 
 def _package(report: Report, name: str) -> None:
-    if importlib.util.find_spec(name) is None:
+    if package_directory(name) is None:
         report.add(Line(name, FAILED, "not installed", _INSTALL))
         return
     try:
@@ -104,7 +103,7 @@ def _package(report: Report, name: str) -> None:
 def _load_op(report: Report) -> Any | None:
     """Loads async_io as DeepSpeed does; None, and a line that says why, if that fails."""
     report.section("Ops, and what the dynamic linker bound their calls to")
-    if release() is None or importlib.util.find_spec("torch") is None:
+    if release() is None or package_directory("torch") is None:
         report.add(Line("async_io", FAILED, "not tried: DeepSpeed or torch is missing", _INSTALL))
         return None
     if not any(op.kind == "async_io" for op in ops_on_disk()):

@@ -1,11 +1,13 @@
-"""Each reason not to switch the library on: the exception, what it says, and that nothing happened."""
+"""Each reason not to switch the library on: the exception, its message, and an unchanged process."""
 
 import importlib.machinery
 import shutil
 import sys
 
 import pytest
-from conftest import UNSWITCHABLE, fake_release
+from conftest import ROOT, UNSWITCHABLE, fake_release
+
+from deepspeed_aio_utils.releases import NEWEST, OLDEST
 
 # Prints the exception's name and text, or "on"; then whether anything of the library is in the process.
 TRY = """
@@ -23,57 +25,88 @@ loaded = any("libdeepspeed_aio_utils.so" in line for line in open("/proc/self/ma
 print(json.dumps([*outcome, loaded]))
 """
 
+VERSION = sys.version_info
+CACHE = f"py{VERSION[0]}{VERSION[1]}{getattr(sys, 'abiflags', '')}"
 
-def refused(environment, *ops, **variables):
-    name, reason, remedy, touched = environment.code(TRY, *ops, **variables)
+
+def fails(environment, *ops, **variables):
+    name, reason, remedy, loaded = environment.code(TRY, *ops, **variables)
     assert name != "on" and reason.endswith(".") and remedy
-    assert not touched, "the process was half switched"
+    assert not loaded, "the process was half switched"
     return name, reason, remedy
 
 
-def is_on(environment, **variables):
-    name, reason, _, touched = environment.code(TRY, **variables)
-    return name == "on" and touched or reason
+def switches_on(environment, **variables):
+    """Whether it does; the reason if it does not."""
+    name, reason, _, loaded = environment.code(TRY, **variables)
+    return name == "on" and loaded or reason
 
 
-def test_after_an_op_was_loaded(environment, compiler, release):
-    op = compiler.op(release)
-    name, reason, remedy = refused(environment, op)
+def neighbour(version, position, step):
+    """A version that differs in one number, which becomes `step` larger."""
+    numbers = [int(number) for number in version.split(".")]
+    return ".".join(map(str, [*numbers[:position], numbers[position] + step, *numbers[position + 1 :]]))
+
+
+def test_after_an_op_was_loaded(environment, ops, release):
+    op = ops.link(release)
+    name, reason, remedy = fails(environment, op)
     assert name == "OpAlreadyLoaded" and str(op) in reason
     assert "import deepspeed_aio_utils.auto" in remedy
 
 
-@pytest.mark.parametrize("how", UNSWITCHABLE)
-def test_after_an_op_was_loaded_that_shows_no_symbols(environment, compiler, how):
-    op = compiler.op("0.19.8", *UNSWITCHABLE[how][0])
-    assert refused(environment, op)[0] == "OpAlreadyLoaded"
+@pytest.mark.parametrize("how", [*UNSWITCHABLE, "renamed"])
+def test_after_a_disguised_op_was_loaded(environment, ops, how, tmp_path):
+    if how == "renamed":
+        op = shutil.copy(ops.link(NEWEST), tmp_path / "renamed.so")
+    else:
+        op = ops.link(NEWEST, UNSWITCHABLE[how][0])
+    assert fails(environment, op)[0] == "OpAlreadyLoaded"
 
 
-def test_after_an_op_was_loaded_under_another_name(environment, compiler, tmp_path):
-    op = shutil.copy(compiler.op("0.19.8"), tmp_path / "renamed.so")
-    assert refused(environment, op)[0] == "OpAlreadyLoaded"
+UNSUPPORTED = [
+    neighbour(OLDEST, 1, -1),
+    neighbour(OLDEST, 1, -2) + "+cu121",
+    neighbour(NEWEST, 2, 1),
+    neighbour(NEWEST, 1, 1),
+    "1000.0",
+]
 
 
-@pytest.mark.parametrize("version", ["0.15.4", "0.14.0+cu121", "0.19.9", "0.20.0", "1.0"])
-def test_a_release_that_is_not_served(environment, tmp_path, version):
+@pytest.mark.parametrize("version", UNSUPPORTED)
+def test_an_unsupported_release(environment, tmp_path, version):
     path = fake_release(tmp_path / "site", version)
-    name, reason, remedy = refused(environment, PYTHONPATH=path)
+    name, reason, remedy = fails(environment, PYTHONPATH=path)
     assert name == "UnsupportedDeepSpeed" and version in reason
-    assert "0.16.0 to 0.19.8" in remedy
+    assert f"{OLDEST} to {NEWEST}" in remedy
 
 
-@pytest.mark.parametrize("version", ["0.16.0", "0.17.1", "0.18.9+a1b2c3", "0.19.8"])
-def test_a_release_that_is_served(environment, tmp_path, version):
-    assert is_on(environment, PYTHONPATH=fake_release(tmp_path / "site", version)) is True
+@pytest.mark.parametrize("version", [OLDEST, neighbour(OLDEST, 2, 1), f"{OLDEST}+a1b2c3", NEWEST])
+def test_a_supported_release(environment, tmp_path, version):
+    assert switches_on(environment, PYTHONPATH=fake_release(tmp_path / "site", version)) is True
+
+
+def test_one_line_adds_a_release(environment, tmp_path):
+    shutil.copytree(ROOT / "python" / "deepspeed_aio_utils", tmp_path / "deepspeed_aio_utils")
+    path = fake_release(tmp_path / "site", "1000.0.0")
+    code = (
+        "import json; from deepspeed_aio_utils import deepspeed_install as d, releases as r;"
+        "print(json.dumps([d.require_supported_release(), r.OLDEST, r.NEWEST]))"
+    )
+    variables = {"PYTHONPATH": f"{tmp_path}:{path}"}
+    assert "UnsupportedDeepSpeed" in environment.run("-c", code, **variables).stderr
+    with (tmp_path / "deepspeed_aio_utils" / "releases.txt").open("a") as file:
+        file.write("1000.0.0 4  # made up\n")
+    assert environment.code(code, **variables) == ["1000.0.0", OLDEST, "1000.0.0"]
 
 
 @pytest.mark.parametrize(
     ("version", "outcome"),
     [
-        ("0.18.9\n", True),
-        ("0.15.0\n", "DeepSpeed 0.15.0 cannot be switched"),
-        (None, "cannot be told"),
-        ("main", "cannot be told"),
+        (f"{NEWEST}\n", True),
+        (f"{UNSUPPORTED[0]}\n", f"DeepSpeed {UNSUPPORTED[0]} is not supported"),
+        (None, "does not say which release"),
+        ("main", "does not say which release"),
     ],
 )
 def test_a_source_tree_without_metadata(environment, tmp_path, version, outcome):
@@ -81,106 +114,125 @@ def test_a_source_tree_without_metadata(environment, tmp_path, version, outcome)
     (tmp_path / "deepspeed" / "__init__.py").write_text("raise SystemExit('imported')")
     if version is not None:
         (tmp_path / "version.txt").write_text(version)
-    found = is_on(environment, PYTHONPATH=tmp_path)
+    found = switches_on(environment, PYTHONPATH=tmp_path)
     assert found is outcome or outcome in found
 
 
+def test_a_directory_that_is_no_package(environment, tmp_path):
+    (tmp_path / "deepspeed").mkdir()
+    (tmp_path / "version.txt").write_text(UNSUPPORTED[0])
+    assert switches_on(environment, PYTHONPATH=tmp_path) is True
+
+
 @pytest.mark.parametrize("how", UNSWITCHABLE)
-def test_a_compiled_op_that_cannot_be_switched(environment, compiler, release, how):
-    flags, named = UNSWITCHABLE[how]
-    op = compiler.op(release, *flags)
-    name, reason, remedy = refused(environment, TORCH_EXTENSIONS_DIR=op.parents[1])
+def test_a_compiled_op_that_cannot_be_switched(environment, ops, release, how):
+    flag, named = UNSWITCHABLE[how]
+    op = ops.link(release, flag)
+    name, reason, remedy = fails(environment, TORCH_EXTENSIONS_DIR=op.parents[1])
     assert name == "OpNotSwitchable" and str(op) in reason and named in reason
     assert f"Remove {op.parent}" in remedy
 
 
-def test_an_op_in_the_default_cache(environment, compiler):
-    op = compiler.op("0.19.8", *UNSWITCHABLE["hidden"][0])
-    caches = environment.home / ".cache" / "torch_extensions"
-    ours = caches / f"py{sys.version_info[0]}{sys.version_info[1]}_cu121"
-    other = caches / "py37_cu121"
-    shutil.copytree(op.parent, other / "async_io")
-    assert is_on(environment) is True, "an op of another Python does not matter"
-    shutil.copytree(op.parent, ours / "async_io")
-    assert str(ours / "async_io" / "async_io.so") in refused(environment)[1]
-    shutil.move(environment.home / ".cache", environment.home / "cache")
-    assert is_on(environment) is True
-    assert refused(environment, XDG_CACHE_HOME=environment.home / "cache")[0] == "OpNotSwitchable"
+@pytest.mark.parametrize(
+    ("constants", "used", "others"),
+    [
+        (
+            "cuda: str = '12.1'\nhip = None",
+            f"{CACHE}_cu121",
+            ["py37_cu121", f"{CACHE}_cu118", f"{CACHE}_cpu"],
+        ),
+        ("cuda = None", f"{CACHE}_cpu", [f"{CACHE}_cu121", f"{CACHE}_rocm63"]),
+        ("cuda = None\nhip = '6.3'", f"{CACHE}_rocm63", [f"{CACHE}_cu121", f"{CACHE}_rocm62"]),
+        (None, None, [f"{CACHE}_cpu", f"{CACHE}_cu121"]),
+    ],
+    ids=["cuda", "cpu", "rocm", "no torch"],
+)
+def test_only_the_cache_of_this_torch_counts(environment, ops, tmp_path, constants, used, others):
+    if constants is not None:
+        (tmp_path / "torch").mkdir()
+        (tmp_path / "torch" / "__init__.py").write_text("raise SystemExit('torch was imported')")
+        (tmp_path / "torch" / "version.py").write_text(constants)
+    op = ops.link(NEWEST, UNSWITCHABLE["hidden"][0])
+    cache = environment.home / "cache" / "torch_extensions"
+    for other in others:
+        shutil.copytree(op.parent, cache / other / "async_io")
+    variables = {"PYTHONPATH": tmp_path, "XDG_CACHE_HOME": environment.home / "cache"}
+    assert switches_on(environment, **variables) is True
+    if used is not None:
+        shutil.copytree(op.parent, cache / used / "async_io")
+        assert str(cache / used / "async_io" / "async_io.so") in fails(environment, **variables)[1]
+        (environment.home / "cache").rename(environment.home / ".cache")
+        assert str(environment.home / ".cache") in fails(environment, PYTHONPATH=tmp_path)[1]
 
 
 @pytest.mark.parametrize("how", UNSWITCHABLE)
-def test_a_prebuilt_op_that_cannot_be_switched(environment, compiler, tmp_path, how):
-    path = fake_release(tmp_path / "site", "0.19.8")
+def test_a_prebuilt_op_that_cannot_be_switched(environment, ops, tmp_path, how):
+    path = fake_release(tmp_path / "site", NEWEST)
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     op = path / "deepspeed" / "ops" / "aio" / f"async_io_op{suffix}"
     op.parent.mkdir(parents=True)
-    shutil.copy(compiler.op("0.19.8"), op)
-    assert is_on(environment, PYTHONPATH=path) is True
-    flags, named = UNSWITCHABLE[how]
-    shutil.copy(compiler.op("0.19.8", *flags), op)
-    name, reason, remedy = refused(environment, PYTHONPATH=path)
+    shutil.copy(ops.link(NEWEST), op)
+    assert switches_on(environment, PYTHONPATH=path) is True
+    flag, named = UNSWITCHABLE[how]
+    shutil.copy(ops.link(NEWEST, flag), op)
+    name, reason, remedy = fails(environment, PYTHONPATH=path)
     assert name == "OpNotSwitchable" and str(op) in reason and named in reason
     assert "DS_BUILD_OPS" in remedy
 
 
-def test_an_op_that_can_be_switched_is_no_reason(environment, compiler, release):
-    assert is_on(environment, TORCH_EXTENSIONS_DIR=compiler.op(release).parents[1]) is True
+def test_an_op_that_can_be_switched(environment, ops, release):
+    assert switches_on(environment, TORCH_EXTENSIONS_DIR=ops.link(release).parents[1]) is True
 
 
-def test_one_of_two_ops_is_reason_enough(environment, compiler, tmp_path):
-    flags = UNSWITCHABLE["symbolic_functions"][0]
-    shutil.copytree(compiler.op("0.19.8").parent, tmp_path / "async_io")
-    assert is_on(environment, TORCH_EXTENSIONS_DIR=tmp_path) is True
-    shutil.copytree(compiler.op("0.19.8", *flags, kind="pin_memory").parent, tmp_path / "pin_memory")
-    assert "pin_memory.so" in refused(environment, TORCH_EXTENSIONS_DIR=tmp_path)[1]
+def test_one_of_two_ops_that_cannot_be_switched(environment, ops, tmp_path):
+    shutil.copytree(ops.link(NEWEST).parent, tmp_path / "async_io")
+    pin_memory = ops.link(NEWEST, UNSWITCHABLE["symbolic_functions"][0], kind="pin_memory")
+    shutil.copytree(pin_memory.parent, tmp_path / "pin_memory")
+    assert "pin_memory.so" in fails(environment, TORCH_EXTENSIONS_DIR=tmp_path)[1]
 
 
 def test_an_op_that_cannot_be_read(environment, tmp_path):
     op = tmp_path / "async_io" / "async_io.so"
     op.parent.mkdir()
     op.write_bytes(b"\x7fELF half of it")
-    assert "cannot be read" in refused(environment, TORCH_EXTENSIONS_DIR=tmp_path)[1]
-    # As long as torch's lock is there, another process is writing it.
+    assert "cannot be read" in fails(environment, TORCH_EXTENSIONS_DIR=tmp_path)[1]
+    # As long as torch's lock exists, another process is writing the op.
     (op.parent / "lock").touch()
-    assert is_on(environment, TORCH_EXTENSIONS_DIR=tmp_path) is True
+    assert switches_on(environment, TORCH_EXTENSIONS_DIR=tmp_path) is True
 
 
 @pytest.mark.parametrize("patch", ["platform.machine = lambda: 'riscv64'", "sys.platform = 'darwin'"])
 def test_a_platform_without_the_library(environment, patch):
-    found = environment.run(
-        "-c", f"import platform, sys; import deepspeed_aio_utils; {patch}\nimport deepspeed_aio_utils.auto"
-    )
-    assert found.returncode == 1
-    assert "LibraryUnavailable: There is no library for " in found.stderr
+    code = f"import platform, sys; import deepspeed_aio_utils; {patch}\nimport deepspeed_aio_utils.auto"
+    done = environment.run("-c", code)
+    assert done.returncode == 1
+    assert "LibraryUnavailable: There is no library for " in done.stderr
 
 
-def test_a_package_without_its_library(environment, tmp_path):
-    copy = tmp_path / "site" / "deepspeed_aio_utils"
-    shutil.copytree(environment.package, copy)
-    (copy / "libdeepspeed_aio_utils.so").unlink()
-    name, reason, _ = refused(environment, PYTHONPATH=tmp_path / "site")
-    assert name == "LibraryUnavailable" and str(copy) in reason
-
-
-def test_a_library_of_another_machine(environment, tmp_path):
+@pytest.mark.parametrize("state", ["missing", "of another machine"])
+def test_a_package_without_a_usable_library(environment, tmp_path, state):
     copy = tmp_path / "site" / "deepspeed_aio_utils"
     shutil.copytree(environment.package, copy)
     library = copy / "libdeepspeed_aio_utils.so"
-    content = bytearray(library.read_bytes())
-    content[18] ^= 0xFF  # e_machine
-    library.write_bytes(content)
-    assert refused(environment, PYTHONPATH=tmp_path / "site")[0] == "LibraryUnavailable"
+    if state == "missing":
+        library.unlink()
+    else:
+        content = bytearray(library.read_bytes())
+        content[18] ^= 0xFF  # e_machine
+        library.write_bytes(content)
+    name, reason, _ = fails(environment, PYTHONPATH=tmp_path / "site")
+    assert name == "LibraryUnavailable" and str(copy) in reason
 
 
-def test_another_library_that_comes_first(environment, compiler, tmp_path):
-    # Not known as an op by its name; its functions are global, as with LD_PRELOAD.
-    preloaded = shutil.copy(compiler.op("0.19.8"), tmp_path / "libsomething.so")
-    name, reason, remedy = refused(environment, LD_PRELOAD=preloaded)
+def test_another_library_that_comes_first(environment, ops, tmp_path):
+    # Not an op by its name; its functions are global.
+    preloaded = shutil.copy(ops.link(NEWEST), tmp_path / "libsomething.so")
+    name, reason, remedy = fails(environment, LD_PRELOAD=preloaded)
     assert name == "NamesTaken" and str(preloaded) in reason and "LD_PRELOAD" in remedy
 
 
-def test_an_op_that_was_loaded_for_all(environment, compiler):
-    # As DeepSpeed loads pin_memory from 0.19.5 on.
-    op = compiler.op("0.19.8", kind="pin_memory")
-    name, reason, _ = refused(environment, LD_PRELOAD=op)
+def test_an_op_that_was_loaded_with_rtld_global(environment, ops):
+    # As newer releases of DeepSpeed load pin_memory.
+    op = ops.link(NEWEST, kind="pin_memory")
+    name, reason, _ = fails(environment, LD_PRELOAD=op)
     assert name == "OpAlreadyLoaded" and str(op) in reason
