@@ -20,10 +20,22 @@ const STAGES: [&str; 3] = [
 #[test]
 fn passes_on_the_library_that_ships() {
     let build = env::var("DSAIO_HARNESS").expect("DSAIO_HARNESS names the harness's build tree");
-    run("cmake", &["--build", &build, "--target", "deepspeed_aio_utils_cargo"]);
+    run(
+        "cmake",
+        &["--build", &build, "--target", "deepspeed_aio_utils_cargo"],
+    );
     for tests in STAGES {
-        let selected = ["--test-dir", &build, "--tests-regex", tests, "--no-tests=error"];
-        run("ctest", &[&selected[..], &["--output-on-failure", "--stop-on-failure"]].concat());
+        let selected = [
+            "--test-dir",
+            &build,
+            "--tests-regex",
+            tests,
+            "--no-tests=error",
+        ];
+        run(
+            "ctest",
+            &[&selected[..], &["--output-on-failure", "--stop-on-failure"]].concat(),
+        );
     }
 }
 
