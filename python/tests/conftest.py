@@ -2,12 +2,14 @@
 stand-ins for DeepSpeed's ops, compiled from DeepSpeed's own sources without torch.
 """
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,20 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # Shared with the C++ tests, which install the same (proof/cpp_tests/cmake/Originals.cmake).
 ORIGINALS = ROOT / "build" / "test" / "originals"
 
-# How an op may have been linked so that it cannot be switched, and how the error names that.
-# Without exported symbols it is what -fvisibility=hidden makes of it.
+# How an op may have been built so that it cannot be switched, and how the error names that.
 UNSWITCHABLE = {
-    "hidden": ("-Wl,--version-script={hidden}", "hidden visibility"),
+    "hidden": ("-fvisibility=hidden", "hidden visibility"),
     "symbolic": ("-Wl,-Bsymbolic", "-Bsymbolic,"),
     "symbolic_functions": ("-Wl,-Bsymbolic-functions", "-Bsymbolic-functions"),
 }
-
-
-def missing(reason):
-    """Skips the test; fails it in CI, where what is missing can be installed."""
-    if "CI" in os.environ:
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def run(*command, **options):
@@ -141,7 +135,8 @@ def sources_of(release):
         options = ["--quiet", "--no-deps", "--no-compile", "--use-pep517", "--target", root]
         done = run(sys.executable, "-m", "pip", "install", *options, f"deepspeed=={release}")
         if done.returncode != 0:
-            missing(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
+            unavailable = pytest.fail if "CI" in os.environ else pytest.skip
+            unavailable(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
         (root / "complete").touch()
     return root / "deepspeed" / "ops" / "csrc"
 
@@ -151,41 +146,35 @@ class Ops:
 
     def __init__(self, directory):
         self.directory = directory
-        self.hidden = directory / "hidden.map"
-        self.hidden.write_text("{ local: *; };")
-        self.objects = {}
-        self.linked = {}
+        self.compiler = os.environ.get("CXX", "c++")
 
-    def compile(self, release):
-        if release not in self.objects:
-            csrc = sources_of(release)
-            aio, proof = csrc / "aio/common", ROOT / "proof/cpp_tests"
-            sources = [aio / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")]
-            sources += csrc.glob("pin_memory/page_alloc.cpp")
-            sources += [proof / "load/op.cpp", proof / "callers/unmodified.cpp"]
-            options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", proof, "-I", aio]
+    @functools.cache  # noqa: B019  # there is one for the session
+    def objects(self, release, *flags):
+        csrc, proof = sources_of(release), ROOT / "proof/cpp_tests"
+        aio = csrc / "aio/common"
+        sources = [aio / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")]
+        sources += csrc.glob("pin_memory/page_alloc.cpp")
+        sources += [proof / "load/op.cpp", proof / "callers/unmodified.cpp"]
+        options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", proof, "-I", aio, *flags]
+        directory = Path(tempfile.mkdtemp(dir=self.directory))
 
-            def compile_one(source):
-                target = self.directory / release / f"{source.stem}.o"
-                target.parent.mkdir(exist_ok=True)
-                succeed(os.environ.get("CXX", "c++"), *options, "-c", source, "-o", target)
-                return target
+        def compile_one(source):
+            target = directory / f"{source.stem}.o"
+            succeed(self.compiler, *options, "-c", source, "-o", target)
+            return target
 
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                self.objects[release] = list(pool.map(compile_one, sources))
-        return self.objects[release]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, sources))
 
+    @functools.cache  # noqa: B019
     def link(self, release, *flags, kind="async_io", without=()):
-        key = (release, kind, flags, without)
-        if key not in self.linked:
-            objects = [file for file in self.compile(release) if file.stem not in without]
-            target = self.directory / str(len(self.linked)) / kind / f"{kind}.so"
-            target.parent.mkdir(parents=True)
-            flags = [str(flag).format(hidden=self.hidden) for flag in flags]
-            compiler = os.environ.get("CXX", "c++")
-            succeed(compiler, "-shared", *objects, "-o", target, *flags, "-laio", "-ldl")
-            self.linked[key] = target
-        return self.linked[key]
+        """An op; flags for the compiler begin with -f."""
+        objects = self.objects(release, *(flag for flag in flags if flag.startswith("-f")))
+        target = Path(tempfile.mkdtemp(dir=self.directory)) / kind / f"{kind}.so"
+        target.parent.mkdir()
+        objects = [file for file in objects if file.stem not in without]
+        succeed(self.compiler, "-shared", *objects, "-o", target, *flags, "-laio", "-ldl")
+        return target
 
 
 @pytest.fixture(scope="session")

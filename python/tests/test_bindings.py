@@ -1,6 +1,5 @@
 """What an op's calls are bound to: as bindings() reads it, and as the dynamic linker itself reports it."""
 
-import os
 import re
 
 import pytest
@@ -81,31 +80,6 @@ def test_an_op_linked_against_the_library(environment, ops, mode):
     found, on_library = environment.code(BIND, mode, op)
     assert found == {function: [str(environment.library), False] for function in FUNCTIONS}
     assert on_library
-
-
-MOVE = """
-import ctypes, json, os, sys, tempfile
-import deepspeed_aio_utils.auto
-op = ctypes.CDLL(sys.argv[1])
-op.op_runs_on.restype = ctypes.c_char_p
-op.op_moves.restype = ctypes.c_int64
-op.op_moves.argtypes = [ctypes.c_int, ctypes.c_bool, ctypes.c_bool, ctypes.c_int64, ctypes.c_int]
-size = (3 << 20) + 4096
-different = []
-with tempfile.TemporaryFile(dir=".") as file:
-    for overlap in (False, True):
-        op.op_moves(file.fileno(), False, overlap, size, 65 + overlap)
-        file.seek(0)
-        different.append(file.read() != bytes([65 + overlap]) * size)
-        different.append(op.op_moves(file.fileno(), True, overlap, size, 65 + overlap))
-print(json.dumps([op.op_runs_on().decode(), different]))
-"""
-
-
-def test_transfers(environment, ops, release):
-    library, different = environment.code(MOVE, ops.link(release))
-    assert os.path.samefile(library, environment.library)
-    assert different == [0, 0, 0, 0]
 
 
 def test_activating_twice_changes_nothing(environment, ops):

@@ -59,13 +59,7 @@ def test_memory_and_file_are_read_alike(ops):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"not an ELF file, but long enough for a header" * 2,
-        b"\x7fELF\x01\x01" + bytes(100),
-        b"\x7fELF\x02\x01" + bytes(100),
-    ],
+    "content", [b"", b"not ELF" * 20, b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x01" + bytes(100)]
 )
 def test_a_file_that_is_no_shared_object(tmp_path, content):
     file = tmp_path / "async_io.so"
