@@ -113,8 +113,8 @@ def _check_other_op_is_not_loaded(name: str) -> None:
         if op.path.name.startswith(name) and not bound_to_library(op):
             raise OpAlreadyLoaded(
                 f"{op.path} is loaded, and it runs on DeepSpeed's own code.",
-                "Where DeepSpeed was installed with DS_BUILD_OPS or DS_BUILD_AIO, build these ops with "
-                "'python -m deepspeed_aio_utils.op_builder'; else call load() before anything that "
+                "If DeepSpeed was installed with DS_BUILD_OPS or DS_BUILD_AIO, build these ops with "
+                "'python -m deepspeed_aio_utils.op_builder'; otherwise call load() before anything that "
                 "uses DeepSpeed's I/O.",
             )
 

@@ -83,25 +83,6 @@ def test_importing_deepspeed_first_is_early_enough(compiled):
     assert compiled.answer("-c", TRY.format(before="import deepspeed, deepspeed.ops")) == ["on", True]
 
 
-@pytest.mark.parametrize("flag", ["-Wl,-Bsymbolic-functions", "-Wl,-O1"])
-def test_real_objects_linked_again(compiled, flag):
-    """With -Bsymbolic-functions they cannot be switched, with a flag that changes no bindings they can."""
-    for kind in functions_of(compiled):
-        cache = compiled.work / "cache"
-        op = cache / kind / f"{kind}.so"
-        op.parent.mkdir(parents=True)
-        torch = compiled.answer("-c", "import json, torch; print(json.dumps(torch.__path__[0]))")
-        libraries = [f"-L{torch}/lib", "-lc10", "-ltorch_cpu", "-ltorch", "-ltorch_python", "-laio"]
-        objects = (compiled.extensions / kind).glob("*.o")
-        subprocess.run(["c++", "-shared", *objects, "-o", op, *libraries, flag], check=True)
-        outcome, loaded = compiled.answer("-c", TRY.format(before=""), TORCH_EXTENSIONS_DIR=cache)
-        if "symbolic" in flag:
-            assert outcome.startswith(f"OpNotSwitchable: {op}") and flag[4:] in outcome and not loaded
-        else:
-            assert (outcome, loaded) == ("on", True)
-        shutil.rmtree(cache)
-
-
 def test_the_builders_link_the_library(deepspeed):
     answer = deepspeed.move("builder")
     assert not answer["active"]
