@@ -12,6 +12,7 @@
 . "$(dirname "$0")/common.sh"
 
 readonly purpose=${1:-bench} build="$root/build/bench"
+readonly manifest="$build/proof/bench/manifest.json"
 
 # The system's Python has matplotlib where another one comes first in PATH and has none.
 python=python3
@@ -23,10 +24,11 @@ mkdir -p "$build" || die "$build cannot be made."
 "$root/scripts/setup.sh" "$purpose"
 "${measure[@]}" check
 echo "Building (the first time a minute, and DeepSpeed's sources are fetched from PyPI)"
+rm -f "$manifest"
 quietly "$build/configure.log" cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release \
   -DDSAIO_BUILD_TESTS=OFF -DDSAIO_BUILD_BENCH=ON \
   -DDSAIO_CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
-if [[ ! -e $build/proof/bench/manifest.json ]]; then
+if [[ ! -e $manifest ]]; then
   echo "$purpose: DeepSpeed's sources cannot be installed from PyPI, so there is nothing to compare with." >&2
   exit 77
 fi
