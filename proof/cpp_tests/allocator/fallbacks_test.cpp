@@ -1,7 +1,7 @@
 // Old kernels: what lacks there is refused here by a seccomp filter, in a child process. The buffer
 // is the same, silently.
 
-#include "allocator/memory_facts.h"
+#include "allocator/memory_state.h"
 
 #include <gtest/gtest.h>
 

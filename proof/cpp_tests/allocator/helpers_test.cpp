@@ -2,7 +2,7 @@
 // library's calls come here first. Each is noted and goes on to the kernel. Speed alone would show
 // most of this otherwise, and tests assert no times.
 
-#include "allocator/memory_facts.h"
+#include "allocator/memory_state.h"
 
 #include <gtest/gtest.h>
 

@@ -4,8 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <limits>
-#include <random>
+#include <algorithm>
 
 namespace {
 
@@ -86,25 +85,6 @@ TEST(Batch, WholeTransfersOverAGrid)
                 }
             }
         }
-    }
-}
-
-TEST(Batch, RandomCallsInsideTheDomain)
-{
-    std::mt19937_64 random(20261122);
-    const auto below = [&](uint64_t bound) { return random() % bound; };
-    for (int round = 0; round < 20000; ++round) {
-        Transfer transfer = Transfer::somewhere(random);
-        const uint64_t block_size = 1 + below(uint64_t(1) << (1 + below(40)));
-        const int n_iocbs = static_cast<int>(below(64));
-        // At least one byte in the last block, up to more than the call uses.
-        const uint64_t least = n_iocbs == 0 ? 0 : (n_iocbs - 1) * block_size + 1;
-        const uint64_t num_bytes = least + below(2 * block_size);
-        transfer.num_bytes = static_cast<int64_t>(random() >> 1);
-        compare(transfer, {below(2) == 1, block_size, n_iocbs, num_bytes,
-                           reinterpret_cast<const char*>(random()),
-                           static_cast<int64_t>(random() >> below(64))});
-        ASSERT_FALSE(HasFatalFailure());
     }
 }
 

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -97,17 +96,6 @@ struct Transfer {
     int64_t buffer_offset = 0;
     int64_t num_bytes = 0;
     const void* buffer = reinterpret_cast<const void*>(0x7f0000000000);
-
-    // Of no bytes yet. Offsets of any size: the arithmetic wraps the same way in both libraries.
-    static Transfer somewhere(std::mt19937_64& random)
-    {
-        Transfer transfer;
-        transfer.fd = static_cast<int>(random());
-        transfer.file_offset = static_cast<int64_t>(random() >> random() % 64);
-        transfer.buffer_offset = static_cast<int64_t>(random() >> random() % 64);
-        transfer.buffer = reinterpret_cast<const void*>(random());
-        return transfer;
-    }
 
     XferStorage construct(LoadedLibrary& library) const
     {

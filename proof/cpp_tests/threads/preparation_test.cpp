@@ -1,8 +1,10 @@
 // Preparation in many threads, each with objects of its own: every byte of every request is the one
 // that a single thread gets.
 
-#include "flat/flat.h"
+#include "support/requests.h"
 #include "threads/together.h"
+
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <memory>

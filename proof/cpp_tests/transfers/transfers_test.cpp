@@ -164,15 +164,18 @@ TEST_P(Transfers, MoveEveryByteAndNoOther)
     }
 }
 
-// What is run for every release, where the matrix is run for the newest alone.
+// For every caller.
 INSTANTIATE_TEST_SUITE_P(Usual, Transfers,
                          testing::Combine(testing::Bool(), testing::Values(64 * KiB),
                                           testing::Values(8)));
 
-INSTANTIATE_TEST_SUITE_P(Matrix, Transfers,
-                         testing::Combine(testing::Bool(),
-                                          testing::Values(4 * KiB, 64 * KiB, 1 * MiB),
-                                          testing::Values(1, 8, 128)));
+// With our own loops alone.
+INSTANTIATE_TEST_SUITE_P(SmallBlocks, Transfers,
+                         testing::Combine(testing::Bool(), testing::Values(4 * KiB),
+                                          testing::Values(1, 128)));
+INSTANTIATE_TEST_SUITE_P(LargeBlocks, Transfers,
+                         testing::Combine(testing::Bool(), testing::Values(1 * MiB),
+                                          testing::Values(1, 8)));
 
 // D1. The unmodified sequential caller multiplies these two in `int`: -2^31, and 0. On top of the
 // original it then writes what lies behind the buffer to the file, or reads over it.

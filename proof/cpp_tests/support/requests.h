@@ -1,17 +1,9 @@
 #pragma once
 
 #include <deepspeed_aio_utils.h>
-#include <gtest/gtest.h>
 
 #include <cstring>
 #include <vector>
-
-// Every test of the flat API is one of these: the API answers with an errno, and prints nothing.
-class Flat : public testing::Test {
-  protected:
-    void SetUp() override { testing::internal::CaptureStderr(); }
-    void TearDown() override { EXPECT_EQ(testing::internal::GetCapturedStderr(), ""); }
-};
 
 // Requests for the API to fill. All their bytes are set at first, so that one left alone, or one
 // changed, is seen.
@@ -26,7 +18,6 @@ class Requests {
 
     struct iocb** pointers() { return pointers_.data(); }
     size_t size() const { return storage_.size(); }
-    const struct iocb& operator[](size_t index) const { return storage_[index]; }
 
     // Whether nothing was written to the requests from `first` on.
     bool untouched_from(size_t first) const
@@ -34,7 +25,6 @@ class Requests {
         const size_t bytes = (size() - first) * sizeof(iocb);
         return bytes == 0 || memcmp(&storage_[first], &poison_[first], bytes) == 0;
     }
-    bool untouched() const { return untouched_from(0); }
 
     // Whether all 64 bytes of one request are what libaio writes for it.
     bool is(size_t index, bool read_op, int fd, const void* memory, size_t length,

@@ -1,14 +1,14 @@
 #!/bin/sh
-# The page of assertions that build.rs has the user's compiler check: it compiles; and it does not
+# build_support/abi_check.cpp, which build.rs has the user's compiler check, compiles; and it does not
 # where the flags change a layout.
 #
-# usage: layouts_checked.sh SOURCE_DIRECTORY COMPILER FLAGS...
+# usage: abi_check.sh SOURCE_DIRECTORY COMPILER FLAGS...
 set -eu
 . "$(dirname "$0")/../support/require.sh"
 source=$1
 shift
 require_compiler "$@"
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-layouts-XXXXXX")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-abi-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 check() {
