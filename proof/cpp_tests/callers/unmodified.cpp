@@ -20,5 +20,3 @@ void move_bytes(const Request& request)
         do_aio_operation_sequential(request.read_op, aio_ctxt, xfer_ctxt, settings, nullptr);
     }
 }
-
-const char* caller_name() { return "DeepSpeed's unmodified deepspeed_aio_common.cpp"; }

@@ -1,14 +1,7 @@
-# Callers as object libraries, compiled with one of the two headers, not yet linked to a library.
+# DeepSpeed's callers as an object library, compiled with one of the two headers, not yet linked to a
+# library.
 
 set(DSAIO_CALLERS_DIR "${PROJECT_SOURCE_DIR}/proof/cpp_tests/callers")
-
-# Our own loops, compiled with our header.
-function(dsaio_add_own_caller target)
-  add_library(${target} OBJECT "${DSAIO_CALLERS_DIR}/own.cpp")
-  target_include_directories(${target}
-    PUBLIC "${DSAIO_CALLERS_DIR}/.." PRIVATE "${PROJECT_SOURCE_DIR}/include")
-  add_dependencies(${target} deepspeed_aio_utils_cargo)
-endfunction()
 
 # dsaio_add_unmodified_caller(<target> <directory of the original's common sources> <header>...)
 #

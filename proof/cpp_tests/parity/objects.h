@@ -43,18 +43,7 @@ struct Storage {
 using XferStorage = Storage<40>;
 using ContextStorage = Storage<32>;
 
-struct GeneratorFields {
-    int64_t remaining_bytes, num_io_blocks, remaining_io_blocks, next_iocb_index;
-};
-
-struct GeneratorStorage : Storage<56> {
-    GeneratorFields fields() const
-    {
-        GeneratorFields fields;
-        memcpy(&fields, bytes.data() + 24, sizeof fields);
-        return fields;
-    }
-};
+using GeneratorStorage = Storage<56>;
 
 // A vector of iocbs, poisoned, with one more iocb behind it that nobody may touch.
 class Iocbs {

@@ -154,7 +154,7 @@ TEST_P(Transfers, MoveEveryByteAndNoOther)
                                    Shape{num_bytes, 3 * alignment, 2 * alignment, false},
                                    Shape{num_bytes, 0, alignment, true}}) {
             SCOPED_TRACE(testing::Message()
-                         << caller_name() << (overlap ? ", overlap" : ", sequential") << ", block "
+                         << (overlap ? "overlap" : "sequential") << ", block "
                          << block_size << ", depth " << queue_depth << ", bytes " << num_bytes
                          << ", file offset " << shape.file_offset << ", buffer offset "
                          << shape.buffer_offset << (shape.single_submit ? ", single submit" : ""));
@@ -164,12 +164,12 @@ TEST_P(Transfers, MoveEveryByteAndNoOther)
     }
 }
 
-// For every caller.
+// With every caller.
 INSTANTIATE_TEST_SUITE_P(Usual, Transfers,
                          testing::Combine(testing::Bool(), testing::Values(64 * KiB),
                                           testing::Values(8)));
 
-// With our own loops alone.
+// With the newest release and our header.
 INSTANTIATE_TEST_SUITE_P(SmallBlocks, Transfers,
                          testing::Combine(testing::Bool(), testing::Values(4 * KiB),
                                           testing::Values(1, 128)));
