@@ -1,5 +1,6 @@
-// dsaio_alloc, dsaio_free and dsaio_version: what tests/flat_bytes, which tries all their arguments,
-// cannot see. Memory is locked and given back, errors print nothing, and the version is the project's.
+// dsaio_alloc, dsaio_free and dsaio_version: what tests/flat_bytes, which tries all their
+// arguments, cannot see. Memory is locked and given back, errors print nothing, and the version is
+// the project's.
 
 #include "allocator/memory_state.h"
 

@@ -99,8 +99,8 @@ TEST_F(Locked, PagesAreOnTheCallersNode)
         std::vector<void*> samples;
         for (int64_t at = 0; at < size; at += 4 * MiB) { samples.push_back(memory + at); }
         std::vector<int> status(samples.size(), -1);
-        const bool known =
-            syscall(SYS_move_pages, 0, samples.size(), samples.data(), nullptr, status.data(), 0) == 0;
+        const bool known = syscall(SYS_move_pages, 0, samples.size(), samples.data(), nullptr,
+                                   status.data(), 0) == 0;
         const int error = errno;
         release(memory, size);
         if (!known) { GTEST_SKIP() << "move_pages cannot be asked here: " << strerror(error); }

@@ -14,7 +14,7 @@ trap 'rm -rf "$dir"' EXIT
 check() {
     "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build_support/abi_check.cpp"
 }
-refuses() {
+rejects() {
     assertion=$1
     shift
     if check "$@" 2> "$dir/errors"; then
@@ -30,8 +30,8 @@ refuses() {
 }
 
 check "$@"
-refuses 'io_prep_context' "$@" -fpack-struct=4
+rejects 'io_prep_context' "$@" -fpack-struct=4
 case " $* " in
 *" -stdlib=libc++ "*) ;;
-*) refuses 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;
+*) rejects 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;
 esac

@@ -46,7 +46,7 @@ other_layout)
     ;;
 esac
 
-# A directory of its own, because a failing build spoils the one that the other tests use. It starts
+# A directory of its own, because a failing build damages the one that the other tests use. It starts
 # as a copy, which saves half a minute of building cbindgen once more.
 if ! [ -d "$target" ]; then
     mkdir -p "$target"

@@ -32,16 +32,14 @@ const char* type_name(const char* expected)
     return std::is_same<Actual, Expected>::value ? expected : "another type";
 }
 
-#define MEMBER_TYPE(type, member, ...) \
-    type_name<decltype(type::member), __VA_ARGS__>(#__VA_ARGS__)
-#define FIELD(type, member, ...) \
+#define MEMBER_TYPE(type, member, ...) type_name<decltype(type::member), __VA_ARGS__>(#__VA_ARGS__)
+#define FIELD(type, member, ...)                                    \
     printf("  %-20s @ %2zu  %s\n", #member, offsetof(type, member), \
            MEMBER_TYPE(type, member, __VA_ARGS__))
 #define REFERENCE(type, member, offset, ...) \
     printf("  %-20s @ %2d  %s\n", #member, offset, MEMBER_TYPE(type, member, __VA_ARGS__))
 #define FUNCTION(expression, ...) \
-    printf("%s\n  %s\n", #expression, \
-           type_name<decltype(expression), __VA_ARGS__>(#__VA_ARGS__))
+    printf("%s\n  %s\n", #expression, type_name<decltype(expression), __VA_ARGS__>(#__VA_ARGS__))
 
 template <typename T>
 void size(const char* name)
@@ -52,13 +50,14 @@ void size(const char* name)
 template <typename T>
 void traits()
 {
-    printf("  default constructor %s, copy constructor %s, assignment %s, trivial destructor %s, "
-           "virtual functions %s\n",
-           yes_or_no(std::is_default_constructible<T>::value),
-           yes_or_no(std::is_copy_constructible<T>::value),
-           yes_or_no(std::is_copy_assignable<T>::value),
-           yes_or_no(std::is_trivially_destructible<T>::value),
-           yes_or_no(std::is_polymorphic<T>::value));
+    printf(
+        "  default constructor %s, copy constructor %s, assignment %s, trivial destructor %s, "
+        "virtual functions %s\n",
+        yes_or_no(std::is_default_constructible<T>::value),
+        yes_or_no(std::is_copy_constructible<T>::value),
+        yes_or_no(std::is_copy_assignable<T>::value),
+        yes_or_no(std::is_trivially_destructible<T>::value),
+        yes_or_no(std::is_polymorphic<T>::value));
 }
 
 void transfer()
@@ -97,7 +96,7 @@ void context(const Owner& owner, const Iocbs& iocbs)
                                            const Iocbs*>::value),
            yes_or_no(std::is_constructible<io_prep_context, bool, const Owner&, size_t>::value));
     FUNCTION(&io_prep_context::prep_iocbs,
-             void (io_prep_context::*)(int, size_t, const void*, int64_t));
+             void(io_prep_context::*)(int, size_t, const void*, int64_t));
 }
 
 void generator(const Owner& owner)
@@ -123,7 +122,7 @@ void generator(const Owner& owner)
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&, size_t>::value),
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&>::value));
     FUNCTION(&io_prep_generator::prep_iocbs,
-             int (io_prep_generator::*)(int, std::vector<struct iocb*>*));
+             int(io_prep_generator::*)(int, std::vector<struct iocb*>*));
 }
 
 // The library reads these two without their classes.
@@ -140,11 +139,12 @@ void standard_library(const Owner& owner, const Iocbs& iocbs)
 void request()
 {
     size<struct iocb>("struct iocb");
-    printf("  data %zu, key %zu, aio_rw_flags %zu, aio_lio_opcode %zu, aio_reqprio %zu, "
-           "aio_fildes %zu\n",
-           offsetof(struct iocb, data), offsetof(struct iocb, key),
-           offsetof(struct iocb, aio_rw_flags), offsetof(struct iocb, aio_lio_opcode),
-           offsetof(struct iocb, aio_reqprio), offsetof(struct iocb, aio_fildes));
+    printf(
+        "  data %zu, key %zu, aio_rw_flags %zu, aio_lio_opcode %zu, aio_reqprio %zu, "
+        "aio_fildes %zu\n",
+        offsetof(struct iocb, data), offsetof(struct iocb, key),
+        offsetof(struct iocb, aio_rw_flags), offsetof(struct iocb, aio_lio_opcode),
+        offsetof(struct iocb, aio_reqprio), offsetof(struct iocb, aio_fildes));
     printf("  u.c.buf %zu, u.c.nbytes %zu, u.c.offset %zu, u.c.flags %zu, u.c.resfd %zu\n",
            offsetof(struct iocb, u.c.buf), offsetof(struct iocb, u.c.nbytes),
            offsetof(struct iocb, u.c.offset), offsetof(struct iocb, u.c.flags),
@@ -156,8 +156,8 @@ void functions()
 {
     printf("\n");
 #if HAS_FD_FILE_SIZE
-    FUNCTION(&get_file_size, int64_t (*)(const char*, int64_t&));
-    FUNCTION(&get_fd_file_size, int64_t (*)(int, int64_t&));
+    FUNCTION(&get_file_size, int64_t(*)(const char*, int64_t&));
+    FUNCTION(&get_fd_file_size, int64_t(*)(int, int64_t&));
 #else
     FUNCTION(&get_file_size, int (*)(const char*, int64_t&));
 #endif

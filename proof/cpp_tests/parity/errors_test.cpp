@@ -1,5 +1,5 @@
-// Calls that the library rejects: one line that names the function, the condition and the values, then
-// abort. Where the original aborts or crashes too, that is checked beside it.
+// Calls that the library rejects: one line that names the function, the condition and the values,
+// then abort. Where the original aborts or crashes too, that is checked beside it.
 
 #include "parity/objects.h"
 

@@ -45,7 +45,7 @@ using ContextStorage = Storage<32>;
 
 using GeneratorStorage = Storage<56>;
 
-// A vector of iocbs, poisoned, with one more iocb behind it that nobody may touch.
+// A vector of iocbs, poisoned, with one more iocb behind it that neither library may touch.
 class Iocbs {
   public:
     explicit Iocbs(size_t n) : storage_(n + 1)
@@ -64,8 +64,8 @@ class Iocbs {
             const auto* b = reinterpret_cast<const unsigned char*>(&other.storage_[i]);
             for (size_t k = 0; k < sizeof(iocb); ++k) {
                 if (a[k] != b[k]) {
-                    return "iocb " + std::to_string(i) + " of " +
-                           std::to_string(pointers_.size()) + ", byte " + std::to_string(k);
+                    return "iocb " + std::to_string(i) + " of " + std::to_string(pointers_.size()) +
+                           ", byte " + std::to_string(k);
                 }
             }
         }

@@ -1,4 +1,5 @@
-// ds_page_aligned_alloc: what both libraries promise, and what they print when a lock is not allowed.
+// ds_page_aligned_alloc: what both libraries promise, and what they print when a lock is not
+// allowed.
 
 #include "parity/objects.h"
 
@@ -67,8 +68,8 @@ struct Answer {
     int error = 0;
 };
 
-// What a process prints and answers that may lock 64 KiB and asks for 16 MiB. In a child, because it
-// gives up root, which no limit holds for.
+// What a process prints and answers that may lock 64 KiB and asks for 16 MiB. In a child, because
+// it gives up root, which no limit holds for.
 Answer lock_too_much(LoadedLibrary& library)
 {
     int out[2];
@@ -109,11 +110,12 @@ TEST(LockLimit, IsSaidInTheOriginalsLineAndThenInOursWithTheRemedy)
     ASSERT_EQ(theirs.text.substr(0, 39), "mlock failed to allocate 16777216 bytes");
     ASSERT_EQ(mine.text.substr(0, theirs.text.size()), theirs.text);
     // D3: the second line.
-    EXPECT_EQ(mine.text.substr(theirs.text.size()),
-              "deepspeed_aio_utils: ds_page_aligned_alloc: RLIMIT_MEMLOCK is 65536 bytes (hard limit "
-              "131072 bytes) for all locked memory of the process, and 16777216 bytes more were "
-              "asked for; raise it with `ulimit -l unlimited`, LimitMEMLOCK=infinity (systemd) or "
-              "--ulimit memlock=-1 (containers), or grant CAP_IPC_LOCK\n");
+    EXPECT_EQ(
+        mine.text.substr(theirs.text.size()),
+        "deepspeed_aio_utils: ds_page_aligned_alloc: RLIMIT_MEMLOCK is 65536 bytes (hard limit "
+        "131072 bytes) for all locked memory of the process, and 16777216 bytes more were "
+        "asked for; raise it with `ulimit -l unlimited`, LimitMEMLOCK=infinity (systemd) or "
+        "--ulimit memlock=-1 (containers), or grant CAP_IPC_LOCK\n");
 }
 
 }  // namespace

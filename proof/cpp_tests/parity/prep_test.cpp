@@ -1,5 +1,5 @@
-// io_prep_context and io_prep_generator: what random calls, which proof/differential compares, seldom
-// come to; and the values of the first deliberate divergence, D1.
+// io_prep_context and io_prep_generator: what random calls, which proof/differential compares,
+// seldom come to; and the values of the first deliberate divergence, D1.
 
 #include "parity/objects.h"
 

@@ -32,8 +32,8 @@ LoadedLibrary::LoadedLibrary(const std::string& path)
             generator_prep);
     resolve(handle_, "_Z13get_file_sizePKcRl", file_size);
     // An original before 0.17.1 has none.
-    fd_file_size = reinterpret_cast<decltype(fd_file_size)>(
-        dlsym(handle_, "_Z16get_fd_file_sizeiRl"));
+    fd_file_size =
+        reinterpret_cast<decltype(fd_file_size)>(dlsym(handle_, "_Z16get_fd_file_sizeiRl"));
     resolve(handle_, "_Z21ds_page_aligned_alloclb", page_aligned_alloc);
 }
 

@@ -1,5 +1,5 @@
-// Many threads at once, as DeepSpeed's programs have them: each gets the requests, the file sizes with
-// their errno, and the buffers that a single thread gets.
+// Many threads at once, as DeepSpeed's programs have them: each gets the requests, the file sizes
+// with their errno, and the buffers that a single thread gets.
 
 #include "allocator/memory_state.h"
 #include "support/direct_io_dir.h"
