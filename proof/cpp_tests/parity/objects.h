@@ -1,6 +1,6 @@
 #pragma once
 
-#include "support/loaded_library.h"
+#include "parity/loaded_library.h"
 
 #include <libaio.h>
 
