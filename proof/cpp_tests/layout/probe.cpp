@@ -77,6 +77,7 @@ const char* type_name(const char* expected)
            MEMBER_TYPE(type, member, __VA_ARGS__))
 #define REFERENCE(type, member, offset, ...) \
     printf("  %-20s @ %2d  %s\n", #member, offset, MEMBER_TYPE(type, member, __VA_ARGS__))
+// clang-format stays away from the types, which are printed as they are written.
 #define FUNCTION(expression, ...) \
     printf("%s\n  %s\n", #expression, type_name<decltype(expression), __VA_ARGS__>(#__VA_ARGS__))
 
@@ -134,8 +135,10 @@ void context(const Owner& owner, const Iocbs& iocbs)
            yes_or_no(std::is_constructible<io_prep_context, bool, const Owner&, size_t,
                                            const Iocbs*>::value),
            yes_or_no(std::is_constructible<io_prep_context, bool, const Owner&, size_t>::value));
+    // clang-format off
     FUNCTION(&io_prep_context::prep_iocbs,
-             void(io_prep_context::*)(int, size_t, const void*, int64_t));
+             void (io_prep_context::*)(int, size_t, const void*, int64_t));
+    // clang-format on
 }
 
 void generator(const Owner& owner)
@@ -160,8 +163,10 @@ void generator(const Owner& owner)
     printf("  from (read_op, xfer_ctxt, block_size) %s, without the last %s\n",
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&, size_t>::value),
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&>::value));
+    // clang-format off
     FUNCTION(&io_prep_generator::prep_iocbs,
-             int(io_prep_generator::*)(int, std::vector<struct iocb*>*));
+             int (io_prep_generator::*)(int, std::vector<struct iocb*>*));
+    // clang-format on
 }
 
 // The library reads these two without their classes.
@@ -194,12 +199,14 @@ void request()
 void functions()
 {
     printf("\n");
+// clang-format off
 #if HAS_FD_FILE_SIZE
-    FUNCTION(&get_file_size, int64_t(*)(const char*, int64_t&));
-    FUNCTION(&get_fd_file_size, int64_t(*)(int, int64_t&));
+    FUNCTION(&get_file_size, int64_t (*)(const char*, int64_t&));
+    FUNCTION(&get_fd_file_size, int64_t (*)(int, int64_t&));
 #else
     FUNCTION(&get_file_size, int (*)(const char*, int64_t&));
 #endif
+    // clang-format on
     FUNCTION(&ds_page_aligned_alloc, void* (*)(int64_t, bool));
     const long locked = locked_kib();
     void* unlocked = ds_page_aligned_alloc(4096);
