@@ -1,7 +1,7 @@
-// Old kernels: what lacks there is refused here by a seccomp filter, in a child process. The buffer
+// Old kernels: what these lack fails here by a seccomp filter, in a child process. The buffer
 // is the same, silently.
 
-#include "allocator/memory_facts.h"
+#include "allocator/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ constexpr int no_filter = 77;
 
 // From now on this process's system call `number`, with `argument` as its third one, answers
 // `error`.
-bool refuse(int number, int argument, int error)
+bool make_fail(int number, int argument, int error)
 {
     // The low half of the third argument, on little-endian machines.
     const __u32 third = offsetof(seccomp_data, args) + 2 * sizeof(__u64);
@@ -58,7 +58,7 @@ TEST_P(OldKernel, LocksTheSameBufferInSilence)
     testing::internal::CaptureStderr();
     const pid_t child = fork();
     if (child == 0) {
-        if (!refuse(missing.number, missing.argument, missing.error)) { _exit(no_filter); }
+        if (!make_fail(missing.number, missing.argument, missing.error)) { _exit(no_filter); }
         const int64_t size = 300 * MiB;
         void* memory = ds_page_aligned_alloc(size, true);
         // Without files /proc cannot tell what is locked either.
@@ -76,17 +76,16 @@ TEST_P(OldKernel, LocksTheSameBufferInSilence)
     EXPECT_EQ(status, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Without, OldKernel,
-    testing::Values(Missing{"mlock2", SYS_mlock2, any, ENOSYS},
-                    // Docker's default profile once answered so.
-                    Missing{"mlock2_permitted", SYS_mlock2, any, EPERM},
-                    Missing{"populate", SYS_madvise, populate_write, EINVAL},
-                    Missing{"huge_pages", SYS_madvise, MADV_HUGEPAGE, EINVAL},
-                    Missing{"affinity", SYS_sched_getaffinity, any, ENOSYS},
-                    Missing{"processor", SYS_sched_setaffinity, any, EPERM},
-                    Missing{"threads", SYS_clone3, any, EAGAIN},
-                    Missing{"files", SYS_openat, any, EACCES}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Without, OldKernel,
+                         testing::Values(Missing{"mlock2", SYS_mlock2, any, ENOSYS},
+                                         // Docker's default profile once answered so.
+                                         Missing{"mlock2_permitted", SYS_mlock2, any, EPERM},
+                                         Missing{"populate", SYS_madvise, populate_write, EINVAL},
+                                         Missing{"huge_pages", SYS_madvise, MADV_HUGEPAGE, EINVAL},
+                                         Missing{"affinity", SYS_sched_getaffinity, any, ENOSYS},
+                                         Missing{"processor", SYS_sched_setaffinity, any, EPERM},
+                                         Missing{"threads", SYS_clone3, any, EAGAIN},
+                                         Missing{"files", SYS_openat, any, EACCES}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -1,8 +1,8 @@
-// How the buffer is populated, seen from inside: this program defines four functions of libc, so the
-// library's calls come here first. Each is noted and goes on to the kernel. Speed alone would show
-// most of this otherwise, and tests assert no times.
+// How the buffer is populated, seen from inside: this program defines four functions of libc, so
+// the library's calls come here first. Each is noted and goes on to the kernel. Speed alone would
+// show most of this otherwise, and tests assert no times.
 
-#include "allocator/memory_facts.h"
+#include "allocator/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -186,7 +186,9 @@ TEST_F(Helpers, BlockAllSignalsAndTheCallerItsOwnAlone)
     ASSERT_FALSE(made.told_processors.empty());
     for (int signal = 1; signal <= SIGRTMAX; ++signal) {
         // Two cannot be blocked, and glibc keeps those below SIGRTMIN to itself.
-        if (signal == SIGKILL || signal == SIGSTOP || (signal >= 32 && signal < SIGRTMIN)) { continue; }
+        if (signal == SIGKILL || signal == SIGSTOP || (signal >= 32 && signal < SIGRTMIN)) {
+            continue;
+        }
         for (const Thread& helper : made.told_processors) {
             EXPECT_EQ(sigismember(&helper.blocked, signal), 1) << strsignal(signal);
         }
@@ -194,7 +196,8 @@ TEST_F(Helpers, BlockAllSignalsAndTheCallerItsOwnAlone)
         // Nor is the caller deaf while it works.
         for (const Piece& piece : made.advised) {
             if (!piece.by.is_caller) { continue; }
-            EXPECT_EQ(sigismember(&piece.by.blocked, signal), signal == SIGUSR1) << strsignal(signal);
+            EXPECT_EQ(sigismember(&piece.by.blocked, signal), signal == SIGUSR1)
+                << strsignal(signal);
         }
     }
 }

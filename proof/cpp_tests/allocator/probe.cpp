@@ -1,7 +1,7 @@
 // Allocates a locked buffer and prints what it is like, for tests that need a process of their own:
 // the environment is read once.
 
-#include "allocator/memory_facts.h"
+#include "allocator/memory_state.h"
 
 #include <deepspeed_aio_utils.h>
 

@@ -16,9 +16,5 @@ struct Request {
     bool single_submit;  // one io_submit per iocb
 };
 
-// Moves the bytes of a request on top of libdeepspeed_aio_utils. Implemented twice, by loops of our
-// own (own.cpp) and by DeepSpeed's unmodified ones (unmodified.cpp); a program links one of them.
+// Moves the bytes of a request on top of libdeepspeed_aio_utils, by DeepSpeed's loops.
 void move_bytes(const Request& request);
-
-// Which implementation this is.
-const char* caller_name();

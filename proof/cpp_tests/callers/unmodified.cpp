@@ -1,5 +1,5 @@
-// Hands a request to DeepSpeed's own deepspeed_aio_common.cpp and deepspeed_aio_types.cpp, which are
-// compiled as they are, beside this file.
+// Hands a request to DeepSpeed's own deepspeed_aio_common.cpp and deepspeed_aio_types.cpp, which
+// are compiled as they are, beside this file.
 
 #include "callers/caller.h"
 
@@ -10,9 +10,8 @@ void move_bytes(const Request& request)
     const deepspeed_aio_config_t config(request.block_size, request.queue_depth,
                                         request.single_submit, request.overlap, false);
     auto aio_ctxt = std::make_unique<aio_context>(request.block_size, request.queue_depth);
-    auto xfer_ctxt =
-        std::make_unique<io_xfer_ctxt>(request.fd, request.file_offset, request.buffer_offset,
-                                       request.num_bytes, request.buffer);
+    auto xfer_ctxt = std::make_unique<io_xfer_ctxt>(
+        request.fd, request.file_offset, request.buffer_offset, request.num_bytes, request.buffer);
     auto* settings = const_cast<deepspeed_aio_config_t*>(&config);
     if (request.overlap) {
         do_aio_operation_overlap(request.read_op, aio_ctxt, xfer_ctxt, settings, nullptr);
@@ -20,5 +19,3 @@ void move_bytes(const Request& request)
         do_aio_operation_sequential(request.read_op, aio_ctxt, xfer_ctxt, settings, nullptr);
     }
 }
-
-const char* caller_name() { return "DeepSpeed's unmodified deepspeed_aio_common.cpp"; }

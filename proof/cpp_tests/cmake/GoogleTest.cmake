@@ -1,7 +1,7 @@
-# GoogleTest, from the sources that Debian and Ubuntu install (package googletest) or from an
-# installed package.
+# GoogleTest: an installed library (Debian's libgtest-dev) or its sources (Debian's googletest).
 
-if(EXISTS /usr/src/googletest/CMakeLists.txt)
+find_package(GTest QUIET)
+if(NOT GTest_FOUND AND EXISTS /usr/src/googletest/CMakeLists.txt)
   set(INSTALL_GTEST OFF CACHE BOOL "" FORCE)
   set(BUILD_GMOCK OFF CACHE BOOL "" FORCE)
   add_subdirectory(/usr/src/googletest "${CMAKE_CURRENT_BINARY_DIR}/googletest" EXCLUDE_FROM_ALL)
@@ -9,11 +9,8 @@ if(EXISTS /usr/src/googletest/CMakeLists.txt)
     add_library(GTest::gtest ALIAS gtest)
     add_library(GTest::gtest_main ALIAS gtest_main)
   endif()
-else()
-  find_package(GTest)
-  if(NOT GTest_FOUND)
-    message(FATAL_ERROR "GoogleTest is missing; install the package googletest (Debian, Ubuntu) or "
-      "gtest-devel (Fedora), or configure with -DDSAIO_BUILD_TESTS=OFF.")
-  endif()
+elseif(NOT GTest_FOUND)
+  message(FATAL_ERROR "GoogleTest is missing; install libgtest-dev (Debian, Ubuntu) or gtest-devel "
+    "(Fedora), or configure with -DDSAIO_BUILD_TESTS=OFF.")
 endif()
 include(GoogleTest)

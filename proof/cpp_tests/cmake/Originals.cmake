@@ -1,46 +1,52 @@
-# The original, installed from PyPI into the build tree: the oracle, and the unmodified callers.
-# Nothing of it is kept in this repository.
+# The original, from PyPI into the build tree: its sources are what ours is compared with, and the
+# unmodified callers. Nothing of it is kept in this repository.
 
 find_program(DSAIO_PYTHON NAMES python3)
 
-# Installs DeepSpeed `version` (its sources only: no torch, no build) and sets in the caller
+# Fetches those releases that are not in the build tree yet. Without a network what needs them is
+# skipped; in CI that is an error.
+function(dsaio_fetch_originals)
+  get_property(tried GLOBAL PROPERTY DSAIO_TRIED_ORIGINALS)
+  set(missing "")
+  foreach(release ${ARGN})
+    if(NOT EXISTS "${PROJECT_BINARY_DIR}/originals/${release}/complete" AND NOT release IN_LIST tried)
+      list(APPEND missing ${release})
+    endif()
+  endforeach()
+  if(NOT missing)
+    return()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY DSAIO_TRIED_ORIGINALS ${missing})
+  list(JOIN missing ", " names)
+  message(STATUS "Fetching the sources of DeepSpeed ${names} from PyPI")
+  execute_process(
+    COMMAND "${DSAIO_PYTHON}" "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/originals.py"
+      "${PROJECT_BINARY_DIR}/originals" ${missing}
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0 AND DEFINED ENV{CI})
+    message(FATAL_ERROR "The sources of DeepSpeed cannot be fetched from PyPI:\n${output}")
+  elseif(NOT status EQUAL 0)
+    message(WARNING "The sources of DeepSpeed cannot be fetched from PyPI; what needs them is "
+      "skipped. Install python3 with pip, and let it reach PyPI:\n${status} ${output}")
+  endif()
+endfunction()
+
+# dsaio_original(<release> <prefix>) sets in the caller
 #   <prefix>_COMMON   the directory of deepspeed_aio_utils.cpp, or empty where it cannot be had
 #   <prefix>_SOURCES  the sources of the reference library
-# Without a network that is a reason to skip; in CI it is an error.
-function(dsaio_original version prefix)
-  set(root "${PROJECT_BINARY_DIR}/originals/${version}")
+function(dsaio_original release prefix)
+  dsaio_fetch_originals(${release})
+  set(root "${PROJECT_BINARY_DIR}/originals/${release}")
   set(csrc "${root}/deepspeed/ops/csrc")
-  if(NOT EXISTS "${root}/complete")
-    message(STATUS "Installing the sources of DeepSpeed ${version} from PyPI")
-    file(REMOVE_RECURSE "${root}")
-    set(status 1)
-    if(DSAIO_PYTHON)
-      # An isolated PEP 517 build brings the setuptools and wheel that setup.py needs.
-      execute_process(
-        COMMAND "${DSAIO_PYTHON}" -m pip install --quiet --no-deps --no-compile --use-pep517
-                --disable-pip-version-check --root-user-action ignore
-                --target "${root}" "deepspeed==${version}"
-        RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
-    else()
-      set(output "python3 is missing")
-    endif()
-    if(status EQUAL 0 AND EXISTS "${csrc}/aio/common/deepspeed_aio_utils.cpp")
-      file(TOUCH "${root}/complete")
-    elseif(DEFINED ENV{CI})
-      message(FATAL_ERROR "DeepSpeed ${version} cannot be installed from PyPI:\n${output}")
-    else()
-      message(WARNING "DeepSpeed ${version} cannot be installed from PyPI; what needs it is "
-        "skipped. Install python3 with pip, and let it reach PyPI:\n${output}")
-      set(${prefix}_COMMON "" PARENT_SCOPE)
-      return()
-    endif()
+  set(common "")
+  set(sources "")
+  if(EXISTS "${root}/complete")
+    set(common "${csrc}/aio/common")
+    # Since 0.19.5 the allocator has a file of its own.
+    file(GLOB allocator "${csrc}/pin_memory/page_alloc.cpp")
+    set(sources "${common}/deepspeed_aio_utils.cpp" ${allocator})
   endif()
-  set(sources "${csrc}/aio/common/deepspeed_aio_utils.cpp")
-  # 0.19.5 moved the allocator here.
-  if(EXISTS "${csrc}/pin_memory/page_alloc.cpp")
-    list(APPEND sources "${csrc}/pin_memory/page_alloc.cpp")
-  endif()
-  set(${prefix}_COMMON "${csrc}/aio/common" PARENT_SCOPE)
+  set(${prefix}_COMMON "${common}" PARENT_SCOPE)
   set(${prefix}_SOURCES "${sources}" PARENT_SCOPE)
 endfunction()
 

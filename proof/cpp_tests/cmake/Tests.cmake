@@ -3,21 +3,20 @@
 # A script that exits with this status was skipped, and says why on its last line.
 set(SKIP_STATUS 77)
 
-# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [DEFINITIONS ...]
-#             [FILTER <GoogleTest's filter>])
+# dsaio_gtest(NAME <name> LABEL <label> SOURCES ... [LIBRARIES ...] [DEFINITIONS ...])
 #
 # A GoogleTest program, each of its tests a ctest of its own, called <name>.<Suite>.<Test>.
 function(dsaio_gtest)
-  cmake_parse_arguments(ARG "" "NAME;LABEL;FILTER" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
-  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "NAME;LABEL" "SOURCES;LIBRARIES;DEFINITIONS" ${ARGN})
+  dsaio_gtest_program(${ARG_NAME} ${ARG_SOURCES})
   target_compile_definitions(${ARG_NAME} PRIVATE ${ARG_DEFINITIONS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBRARIES})
-  dsaio_gtest_program(${ARG_NAME})
-  dsaio_gtest_run(NAME ${ARG_NAME} PROGRAM ${ARG_NAME} LABEL ${ARG_LABEL} FILTER ${ARG_FILTER})
+  dsaio_gtest_run(NAME ${ARG_NAME} PROGRAM ${ARG_NAME} LABEL ${ARG_LABEL})
 endfunction()
 
-# What every GoogleTest program is compiled and linked with.
+# A GoogleTest program, not run yet.
 function(dsaio_gtest_program target)
+  add_executable(${target} ${ARGN})
   target_compile_options(${target} PRIVATE -Wall -Wextra)
   target_link_libraries(${target} PRIVATE test_support GTest::gtest_main)
 endfunction()
@@ -45,7 +44,8 @@ endfunction()
 
 # dsaio_script(NAME <name> LABEL <label> COMMAND ... [ENVIRONMENT VAR=value ...])
 #
-# A script. Exit status 0 is a pass, 77 a skip, anything else a failure.
+# A script, or all tests of a program in one ctest. Exit status 0 is a pass, 77 a skip, anything else
+# a failure.
 function(dsaio_script)
   cmake_parse_arguments(ARG "" "NAME;LABEL" "COMMAND;ENVIRONMENT" ${ARGN})
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_COMMAND})
@@ -58,8 +58,6 @@ endfunction()
 # A test that cannot be built here, reported as skipped.
 function(dsaio_skipped)
   cmake_parse_arguments(ARG "" "NAME;LABEL;REASON" "" ${ARGN})
-  add_test(NAME ${ARG_NAME}
+  dsaio_script(NAME ${ARG_NAME} LABEL ${ARG_LABEL}
     COMMAND sh -c "echo 'skipped: ${ARG_REASON}'; exit ${SKIP_STATUS}")
-  set_tests_properties(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL}
-    SKIP_RETURN_CODE ${SKIP_STATUS})
 endfunction()

@@ -13,9 +13,9 @@ pc() {
     pkg-config "$@" deepspeed_aio_utils
 }
 
-# compile LANGUAGE LINKAGE COMPILER FLAGS...
+# compile CALLER LINKAGE COMPILER FLAGS...
 compile() {
-    program=$dir/$name/$1_$2 source=$here/consumer/consumer.$1 linkage=$2 compiler=$3
+    program=$dir/$name/$1_$2 source=$here/../languages/$1 linkage=$2 compiler=$3
     shift 3
     $compiler $(pc --cflags) "$source" -o "$program" "$@"
     # pkg-config gives the prefix as a way up from the .pc file.
@@ -35,10 +35,10 @@ build() {
     static=$(pc --static --libs | sed "s|-ldeepspeed_aio_utils|$libdir/libdeepspeed_aio_utils.a|")
     # Unquoted: the flags are words. -nodefaultlibs leaves the archive nothing but the libraries
     # that the package names, and libc.
-    compile c shared "cc -std=c11" $(pc --libs) "-Wl,-rpath,$libdir"
-    compile c static "cc -std=c11 -nodefaultlibs" $static -lc
-    compile cpp shared "c++ -std=c++14" $(pc --libs) "-Wl,-rpath,$libdir"
-    compile cpp static "c++ -std=c++14" $static
+    compile header_alone.c shared "cc -std=c11" $(pc --libs) "-Wl,-rpath,$libdir"
+    compile header_alone.c static "cc -std=c11 -nodefaultlibs" $static -lc
+    compile caller.cpp shared "c++ -std=c++14" $(pc --libs) "-Wl,-rpath,$libdir"
+    compile caller.cpp static "c++ -std=c++14" $static
 }
 
 version=$1

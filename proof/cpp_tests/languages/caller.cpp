@@ -59,7 +59,9 @@ std::unique_ptr<io_xfer_ctxt> transfer()
 // Classes of a caller's own: their constructors call the C2 form of the base's, where an object by
 // itself is constructed by the C1 form.
 struct OwnTransfer : io_xfer_ctxt {
-    OwnTransfer(int a, int64_t b, int64_t c, int64_t d, const void* e) : io_xfer_ctxt(a, b, c, d, e) {}
+    OwnTransfer(int a, int64_t b, int64_t c, int64_t d, const void* e) : io_xfer_ctxt(a, b, c, d, e)
+    {
+    }
 };
 struct OwnContext : io_prep_context {
     OwnContext(bool a, const std::unique_ptr<io_xfer_ctxt>& b, size_t c, std::vector<iocb*>* d)

@@ -4,6 +4,6 @@
 
 int main(void)
 {
-    struct iocb *none = NULL;
+    struct iocb* none = NULL;
     return dsaio_prep_batch(NULL, true, 4096, 0, &none, 1) < 0 && dsaio_version()[0] != 0 ? 0 : 1;
 }

@@ -27,7 +27,7 @@ $by_path"; do
         "$@" -DDSAIO_PAGE_ALLOC_DECLARED "-I$include" -fsyntax-only -x c++ -
 done
 
-# A page_alloc.h of somebody else's does not take our declaration away.
+# Another project's page_alloc.h does not take our declaration away.
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-order-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 touch "$dir/page_alloc.h"

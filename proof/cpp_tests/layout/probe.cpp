@@ -9,10 +9,11 @@
 #include <page_alloc.h>
 #endif
 
-#include "words.h"
-
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
 #include <type_traits>
 
 // offsetof of members beside a reference: g++ and clang++ support it.
@@ -23,6 +24,44 @@ namespace {
 using Owner = std::unique_ptr<io_xfer_ctxt>;
 using Iocbs = std::vector<struct iocb*>;
 
+// Byte offset of the one word of `object` that holds `value`; -1 where none or several do.
+template <typename T>
+int place_in(const T& object, const void* value)
+{
+    int place = -1;
+    for (size_t offset = 0; offset + sizeof(void*) <= sizeof(T); offset += sizeof(void*)) {
+        const void* word;
+        std::memcpy(&word, reinterpret_cast<const char*>(&object) + offset, sizeof word);
+        if (word == value) {
+            if (place != -1) { return -1; }
+            place = static_cast<int>(offset);
+        }
+    }
+    return place;
+}
+
+// Storage for an object, filled with a byte that no valid pointer is made of.
+template <typename T>
+class Poisoned {
+  public:
+    Poisoned() { std::memset(storage_, 0xa5, sizeof storage_); }
+    void* storage() { return storage_; }
+    int place_of(const void* value) const { return place_in(storage_, value); }
+
+  private:
+    alignas(T) char storage_[sizeof(T)];
+};
+
+// How much memory the process has locked.
+long locked_kib()
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.compare(0, 6, "VmLck:") == 0) { return std::stol(line.substr(6)); }
+    }
+    return -1;
+}
+
 const char* yes_or_no(bool value) { return value ? "yes" : "no"; }
 
 // Prints `expected` only where `Actual` is that type, const and all.
@@ -32,16 +71,15 @@ const char* type_name(const char* expected)
     return std::is_same<Actual, Expected>::value ? expected : "another type";
 }
 
-#define MEMBER_TYPE(type, member, ...) \
-    type_name<decltype(type::member), __VA_ARGS__>(#__VA_ARGS__)
-#define FIELD(type, member, ...) \
+#define MEMBER_TYPE(type, member, ...) type_name<decltype(type::member), __VA_ARGS__>(#__VA_ARGS__)
+#define FIELD(type, member, ...)                                    \
     printf("  %-20s @ %2zu  %s\n", #member, offsetof(type, member), \
            MEMBER_TYPE(type, member, __VA_ARGS__))
 #define REFERENCE(type, member, offset, ...) \
     printf("  %-20s @ %2d  %s\n", #member, offset, MEMBER_TYPE(type, member, __VA_ARGS__))
+// clang-format stays away from the types, which are printed as they are written.
 #define FUNCTION(expression, ...) \
-    printf("%s\n  %s\n", #expression, \
-           type_name<decltype(expression), __VA_ARGS__>(#__VA_ARGS__))
+    printf("%s\n  %s\n", #expression, type_name<decltype(expression), __VA_ARGS__>(#__VA_ARGS__))
 
 template <typename T>
 void size(const char* name)
@@ -52,13 +90,14 @@ void size(const char* name)
 template <typename T>
 void traits()
 {
-    printf("  default constructor %s, copy constructor %s, assignment %s, trivial destructor %s, "
-           "virtual functions %s\n",
-           yes_or_no(std::is_default_constructible<T>::value),
-           yes_or_no(std::is_copy_constructible<T>::value),
-           yes_or_no(std::is_copy_assignable<T>::value),
-           yes_or_no(std::is_trivially_destructible<T>::value),
-           yes_or_no(std::is_polymorphic<T>::value));
+    printf(
+        "  default constructor %s, copy constructor %s, assignment %s, trivial destructor %s, "
+        "virtual functions %s\n",
+        yes_or_no(std::is_default_constructible<T>::value),
+        yes_or_no(std::is_copy_constructible<T>::value),
+        yes_or_no(std::is_copy_assignable<T>::value),
+        yes_or_no(std::is_trivially_destructible<T>::value),
+        yes_or_no(std::is_polymorphic<T>::value));
 }
 
 void transfer()
@@ -96,8 +135,10 @@ void context(const Owner& owner, const Iocbs& iocbs)
            yes_or_no(std::is_constructible<io_prep_context, bool, const Owner&, size_t,
                                            const Iocbs*>::value),
            yes_or_no(std::is_constructible<io_prep_context, bool, const Owner&, size_t>::value));
+    // clang-format off
     FUNCTION(&io_prep_context::prep_iocbs,
              void (io_prep_context::*)(int, size_t, const void*, int64_t));
+    // clang-format on
 }
 
 void generator(const Owner& owner)
@@ -122,8 +163,10 @@ void generator(const Owner& owner)
     printf("  from (read_op, xfer_ctxt, block_size) %s, without the last %s\n",
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&, size_t>::value),
            yes_or_no(std::is_constructible<io_prep_generator, bool, const Owner&>::value));
+    // clang-format off
     FUNCTION(&io_prep_generator::prep_iocbs,
              int (io_prep_generator::*)(int, std::vector<struct iocb*>*));
+    // clang-format on
 }
 
 // The library reads these two without their classes.
@@ -140,11 +183,12 @@ void standard_library(const Owner& owner, const Iocbs& iocbs)
 void request()
 {
     size<struct iocb>("struct iocb");
-    printf("  data %zu, key %zu, aio_rw_flags %zu, aio_lio_opcode %zu, aio_reqprio %zu, "
-           "aio_fildes %zu\n",
-           offsetof(struct iocb, data), offsetof(struct iocb, key),
-           offsetof(struct iocb, aio_rw_flags), offsetof(struct iocb, aio_lio_opcode),
-           offsetof(struct iocb, aio_reqprio), offsetof(struct iocb, aio_fildes));
+    printf(
+        "  data %zu, key %zu, aio_rw_flags %zu, aio_lio_opcode %zu, aio_reqprio %zu, "
+        "aio_fildes %zu\n",
+        offsetof(struct iocb, data), offsetof(struct iocb, key),
+        offsetof(struct iocb, aio_rw_flags), offsetof(struct iocb, aio_lio_opcode),
+        offsetof(struct iocb, aio_reqprio), offsetof(struct iocb, aio_fildes));
     printf("  u.c.buf %zu, u.c.nbytes %zu, u.c.offset %zu, u.c.flags %zu, u.c.resfd %zu\n",
            offsetof(struct iocb, u.c.buf), offsetof(struct iocb, u.c.nbytes),
            offsetof(struct iocb, u.c.offset), offsetof(struct iocb, u.c.flags),
@@ -155,12 +199,14 @@ void request()
 void functions()
 {
     printf("\n");
+// clang-format off
 #if HAS_FD_FILE_SIZE
     FUNCTION(&get_file_size, int64_t (*)(const char*, int64_t&));
     FUNCTION(&get_fd_file_size, int64_t (*)(int, int64_t&));
 #else
     FUNCTION(&get_file_size, int (*)(const char*, int64_t&));
 #endif
+    // clang-format on
     FUNCTION(&ds_page_aligned_alloc, void* (*)(int64_t, bool));
     const long locked = locked_kib();
     void* unlocked = ds_page_aligned_alloc(4096);

@@ -103,7 +103,7 @@ TEST_F(FileSize, OfLinks)
     unlink(link.c_str());
 }
 
-TEST_F(FileSize, Refusals)
+TEST_F(FileSize, Errors)
 {
     EXPECT_EQ(of_path((path_ + ".missing").c_str()).error, ENOENT);
     EXPECT_EQ(of_path("").error, ENOENT);
@@ -135,14 +135,6 @@ TEST_F(FileSize, OfWhatMayNotBeSeen)
     waitpid(child, &status, 0);
     EXPECT_EQ(status, 0);
     rmdir(closed.c_str());
-}
-
-// get_file_size returned int before 0.17.1; what such a caller reads must be -1 too.
-TEST_F(FileSize, MinusOneInEveryWidth)
-{
-    const Answer missing = of_path((path_ + ".missing").c_str());
-    EXPECT_EQ(missing.status, -1);
-    EXPECT_EQ(static_cast<int>(missing.status), -1);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "support/loaded_library.h"
+#include "parity/loaded_library.h"
 
 #include <libaio.h>
 
@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -44,20 +43,9 @@ struct Storage {
 using XferStorage = Storage<40>;
 using ContextStorage = Storage<32>;
 
-struct GeneratorFields {
-    int64_t remaining_bytes, num_io_blocks, remaining_io_blocks, next_iocb_index;
-};
+using GeneratorStorage = Storage<56>;
 
-struct GeneratorStorage : Storage<56> {
-    GeneratorFields fields() const
-    {
-        GeneratorFields fields;
-        memcpy(&fields, bytes.data() + 24, sizeof fields);
-        return fields;
-    }
-};
-
-// A vector of iocbs, poisoned, with one more iocb behind it that nobody may touch.
+// A vector of iocbs, poisoned, with one more iocb behind it that neither library may touch.
 class Iocbs {
   public:
     explicit Iocbs(size_t n) : storage_(n + 1)
@@ -76,8 +64,8 @@ class Iocbs {
             const auto* b = reinterpret_cast<const unsigned char*>(&other.storage_[i]);
             for (size_t k = 0; k < sizeof(iocb); ++k) {
                 if (a[k] != b[k]) {
-                    return "iocb " + std::to_string(i) + " of " +
-                           std::to_string(pointers_.size()) + ", byte " + std::to_string(k);
+                    return "iocb " + std::to_string(i) + " of " + std::to_string(pointers_.size()) +
+                           ", byte " + std::to_string(k);
                 }
             }
         }
@@ -97,17 +85,6 @@ struct Transfer {
     int64_t buffer_offset = 0;
     int64_t num_bytes = 0;
     const void* buffer = reinterpret_cast<const void*>(0x7f0000000000);
-
-    // Of no bytes yet. Offsets of any size: the arithmetic wraps the same way in both libraries.
-    static Transfer somewhere(std::mt19937_64& random)
-    {
-        Transfer transfer;
-        transfer.fd = static_cast<int>(random());
-        transfer.file_offset = static_cast<int64_t>(random() >> random() % 64);
-        transfer.buffer_offset = static_cast<int64_t>(random() >> random() % 64);
-        transfer.buffer = reinterpret_cast<const void*>(random());
-        return transfer;
-    }
 
     XferStorage construct(LoadedLibrary& library) const
     {

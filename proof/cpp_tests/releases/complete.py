@@ -34,7 +34,7 @@ def main(releases_file):
         status = 1
     for release in plain:
         if key(release) > key(listed[-1]):
-            print(f"note: PyPI has {release}, newer than the table; see whether it can be served")
+            print(f"note: PyPI has {release}, newer than the table; see whether it can be supported")
     if listed != sorted(listed, key=key):
         print("FAILED: the table is not in order")
         status = 1

@@ -1,29 +1,25 @@
 #!/bin/sh
-# Releases of one era have the same sources, and the first of another era has others.
+# All releases of an era have the same sources: those that this library replaces, and those of its
+# callers. eras.sha256 has their checksums, each after the number of its era.
 #
-# usage: eras.sh RELEASE ERA CSRC [RELEASE ERA CSRC]...    in order
+# usage: eras.sh CHECKSUMS RELEASE ERA CSRC [RELEASE ERA CSRC]...
 set -eu
-
-sum() { # sum CSRC: of what this library replaces, and of its callers
-    for file in aio/common/deepspeed_aio_utils.h aio/common/deepspeed_aio_utils.cpp \
-        aio/common/deepspeed_aio_common.cpp aio/common/deepspeed_aio_types.cpp \
-        pin_memory/page_alloc.cpp; do
-        if [ -e "$1/$file" ]; then cksum < "$1/$file"; else echo "no $file"; fi
-    done
-}
+export LC_ALL=C
+checksums=$1
+shift
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-eras-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
 
 status=0
-before_era='' before_sum='' before=''
 while [ $# -gt 0 ]; do
-    release=$1 era=$2 sum=$(sum "$3")
+    release=$1 era=$2 csrc=$3
     shift 3
-    if [ "$era" = "$before_era" ] && [ "$sum" != "$before_sum" ]; then
-        echo "FAILED: $release is listed in the era of $before, and has other sources"
+    (cd "$csrc" && find aio/common pin_memory -name 'page_alloc.*' -o -path 'aio/common/*' -type f) \
+        2> /dev/null | sort > "$dir/files"
+    (cd "$csrc" && xargs sha256sum < "$dir/files") | sed "s/^/$era /" > "$dir/found"
+    grep "^$era " "$checksums" | diff -u - "$dir/found" || {
+        echo "FAILED: the sources of DeepSpeed $release are not those of era $era (-)"
         status=1
-    elif [ -n "$before" ] && [ "$era" != "$before_era" ] && [ "$sum" = "$before_sum" ]; then
-        echo "FAILED: $release is listed in another era than $before, and has the same sources"
-        status=1
-    fi
-    before_era=$era before_sum=$sum before=$release
+    }
 done
 exit $status

@@ -3,7 +3,7 @@
 #
 # Runs the program under memcheck. Its children print as they would without: what valgrind says goes
 # to files, and those of the program itself are shown where they say that something is wrong.
-# (Children that a death test lets crash are none of its errors.)
+# (Children that crash in EXPECT_DEATH are none of its errors.)
 set -u
 
 valgrind=$1

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t alignment = 4096;
 
 // Null where a 4096-byte O_DIRECT write works in the directory, else what failed.
-const char* refuses_direct_io(const std::string& directory)
+const char* direct_io_error(const std::string& directory)
 {
     TemporaryFile file(directory);
     const int fd = open(file.path().c_str(), O_WRONLY | O_DIRECT);
@@ -30,20 +30,19 @@ const char* refuses_direct_io(const std::string& directory)
 
 std::string choose(std::string& reason)
 {
-    for (const char* candidate :
-         std::initializer_list<const char*>{getenv("DSAIO_TEST_DIR"), ".", getenv("TMPDIR"),
-                                            "/var/tmp", "/tmp"}) {
+    for (const char* candidate : std::initializer_list<const char*>{
+             getenv("DSAIO_TEST_DIR"), ".", getenv("TMPDIR"), "/var/tmp", "/tmp"}) {
         if (candidate == nullptr) { continue; }
         const std::string directory = candidate;
         try {
-            const char* refusal = refuses_direct_io(directory);
-            if (refusal == nullptr) {
+            const char* error = direct_io_error(directory);
+            if (error == nullptr) {
                 printf("O_DIRECT files go to %s\n", directory.c_str());
                 return directory;
             }
-            reason += directory + " refuses O_DIRECT: " + refusal + "; ";
-        } catch (const std::runtime_error& error) {
-            reason += std::string(error.what()) + "; ";
+            reason += directory + " does not take O_DIRECT: " + error + "; ";
+        } catch (const std::runtime_error& exception) {
+            reason += std::string(exception.what()) + "; ";
         }
     }
     return {};

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Our library exports the functions that the original defines, and no other C++ functions.
+# expected.txt has the C++ functions that the original defines, and no others.
 #
-# usage: original.sh OUR.so LATER libstdc++ ORIGINAL.so
-#        original.sh OUR.so LATER libc++ DIRECTORY SOURCE...
+# usage: original.sh LIST LATER libstdc++ ORIGINAL.so
+#        original.sh LIST LATER libc++ DIRECTORY SOURCE...
 #
 # LATER is the function that this release does not have yet, or "none".
 # Weak definitions of the original's are instances of standard library templates: every caller
 # has its own.
 set -eu
 export LC_ALL=C
-ours=$1 later=$2 stdlib=$3
+expected=$1 later=$2 stdlib=$3
 shift 3
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-symbols-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
@@ -33,9 +33,8 @@ libc++)
 esac
 
 awk '$2 == "T" { print $3 }' "$dir/symbols" | grep '^_Z' | sort > "$dir/original"
-nm -D --defined-only "$ours" | awk '{ print $NF }' | grep -v -x -e 'dsaio_.*' -e ".*\\($other\\).*" -e "$later" |
-    sort > "$dir/ours"
-diff -u "$dir/original" "$dir/ours" || {
-    echo "FAILED: functions that only the original (-) or only our library (+) has"
+grep -v -x -e 'dsaio_.*' -e ".*\\($other\\).*" -e "$later" "$expected" | sort |
+    diff -u "$dir/original" - || {
+    echo "FAILED: functions that only the original (-) or only $expected (+) has"
     exit 1
 }

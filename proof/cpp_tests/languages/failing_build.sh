@@ -1,15 +1,15 @@
 #!/bin/bash
 # `cargo build` where something is missing or does not fit: it fails, and one sentence says why.
 #
-# usage: refused_build.sh no_compiler|no_libaio|other_layout CARGO PROFILE SOURCE BUILT TARGET
+# usage: failing_build.sh no_compiler|no_libaio|other_layout CARGO PROFILE SOURCE BUILT TARGET
 #
 # SOURCE is the crate's directory, BUILT what cargo has made of it with PROFILE, and TARGET the
-# directory of the refused builds.
+# directory of these builds.
 set -eu
 . "$(dirname "$0")/../support/require.sh"
 case=$1 cargo=$2 profile=$3 source=$4 built=$5 target=$6
 require g++ g++
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-refused-XXXXXX")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-failing-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 # Flags for g++ that give it its include path without the directory of libaio.h, in whose place
@@ -46,7 +46,7 @@ other_layout)
     ;;
 esac
 
-# A directory of its own, because a refused build spoils the one that the other tests use. It starts
+# A directory of its own, because a failing build damages the one that the other tests use. It starts
 # as a copy, which saves half a minute of building cbindgen once more.
 if ! [ -d "$target" ]; then
     mkdir -p "$target"

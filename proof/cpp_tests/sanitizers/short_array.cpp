@@ -7,6 +7,7 @@ int main()
     transfer.num_bytes = 8192;
     transfer.buffer = &transfer;
     iocb request;
-    auto* iocbs = new iocb*[1]{&request};
-    return dsaio_prep_batch(&transfer, true, 4096, 0, iocbs, 2) == 2;
+    const auto iocbs = std::make_unique<iocb*[]>(1);
+    iocbs[0] = &request;
+    return dsaio_prep_batch(&transfer, true, 4096, 0, iocbs.get(), 2) == 2;
 }

@@ -1,20 +1,20 @@
 #!/bin/sh
-# The page of assertions that build.rs has the user's compiler check: it compiles; and it does not
+# build_support/abi_check.cpp, which build.rs has the user's compiler check, compiles; and it does not
 # where the flags change a layout.
 #
-# usage: layouts_checked.sh SOURCE_DIRECTORY COMPILER FLAGS...
+# usage: abi_check.sh SOURCE_DIRECTORY COMPILER FLAGS...
 set -eu
 . "$(dirname "$0")/../support/require.sh"
 source=$1
 shift
 require_compiler "$@"
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-layouts-XXXXXX")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-abi-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 check() {
     "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build_support/abi_check.cpp"
 }
-refuses() {
+rejects() {
     assertion=$1
     shift
     if check "$@" 2> "$dir/errors"; then
@@ -30,8 +30,8 @@ refuses() {
 }
 
 check "$@"
-refuses 'io_prep_context' "$@" -fpack-struct=4
+rejects 'io_prep_context' "$@" -fpack-struct=4
 case " $* " in
 *" -stdlib=libc++ "*) ;;
-*) refuses 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;
+*) rejects 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;
 esac
