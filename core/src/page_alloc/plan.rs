@@ -194,6 +194,8 @@ mod tests {
     fn threads_are_for_large_buffers_and_never_more_than_processors() {
         assert_eq!(plan(255 * MIB, true, &x86(16)).threads, 1);
         assert_eq!(plan(256 * MIB, true, &x86(16)).threads, 2);
+        // The environment is asked for what such sizes need, and not for less.
+        assert_eq!((SMALLEST_FOR_THREADS, SMALLEST_HUGE_PAGE), (256 * MIB, MIB));
         assert_eq!(plan(64 * GIB, true, &x86(3)).threads, 3);
         assert_eq!(plan(64 * GIB, true, &x86(192)).threads, 8);
         // Where the caller's processors are unknown, it works alone.
