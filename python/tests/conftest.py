@@ -61,9 +61,12 @@ def wheel(tmp_path_factory):
     shutil.rmtree(source, ignore_errors=True)
     with tarfile.open(archive) as file:
         file.extractall(source)
+    (source,) = source.iterdir()
+    # Without it cargo would choose other releases of what the library depends on, and say nothing.
+    assert (source / "Cargo.lock").read_bytes() == (ROOT / "Cargo.lock").read_bytes()
     env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment()}
     options = ["--no-deps", "--no-build-isolation", "-w", directory]
-    succeed(sys.executable, "-m", "pip", "wheel", *options, *source.iterdir(), env=env)
+    succeed(sys.executable, "-m", "pip", "wheel", *options, source, env=env)
     (found,) = directory.glob("*.whl")
     return found
 
