@@ -36,7 +36,7 @@ lint() {
   {
     tool shellcheck shellcheck --severity=warning .ci/run $(files '*.sh')
     tool clang-format clang-format --dry-run --Werror --fallback-style=none $(files '*.cpp' '*.h' '*.c')
-    tool check-jsonschema check-jsonschema --builtin-schema vendor.github-workflows $(files 'ci.yml')
+    tool check-jsonschema check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
   }
   tool ruff ruff check --quiet --cache-dir build/ruff-cache .
   tool mypy mypy --cache-dir build/mypy-cache
