@@ -1,6 +1,6 @@
 """The Python package: python/deepspeed_aio_utils and the library that cargo builds.
 
-The library is loaded by the dynamic linker and never imported, so one wheel serves every Python 3 of
+The library is loaded by the dynamic linker and never imported, so one wheel fits every Python 3 on
 its platform, and the file keeps the name that programs are linked against.
 """
 
@@ -12,24 +12,25 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 from setuptools_rust import Binding, RustExtension
 
 LIBRARY = "deepspeed_aio_utils.libdeepspeed_aio_utils"
+CARGO_TOML = Path("Cargo.toml").read_text(encoding="utf-8")
 
-# Removed when this ends: the checkout stays as it is, and no file of an earlier build gets into a
-# wheel.
+# Deleted at exit: builds leave nothing in the checkout, and no file of an earlier build gets into a wheel.
 scratch = tempfile.TemporaryDirectory(prefix="deepspeed-aio-utils-")
 
 
-def version() -> str:
-    found = re.search(r'^version = "(.+)"$', Path("Cargo.toml").read_text(), re.MULTILINE)
+def from_cargo_toml(pattern: str) -> str:
+    found = re.search(pattern, CARGO_TOML, re.MULTILINE | re.DOTALL)
     if found is None:
-        raise SystemExit("Cargo.toml has no line 'version = \"...\"'.")
+        raise SystemExit(f"Cargo.toml has nothing that matches {pattern!r}.")
     return found[1]
 
 
-class PlainName(build_ext):
-    """Names the library as the linker knows it, not as an extension module of one Python."""
+class SharedLibrary(build_ext):
+    """Names the library as the dynamic linker knows it, not as an extension module of one Python."""
 
     def get_ext_filename(self, fullname: str) -> str:
         return os.path.join(*fullname.split(".")) + ".so"
@@ -38,16 +39,24 @@ class PlainName(build_ext):
 class AnyPython3(bdist_wheel):
     """Ties the wheel to the platform, and to no version of Python."""
 
-    def get_tag(self) -> "tuple[str, str, str]":
+    def get_tag(self) -> tuple[str, str, str]:
         return "py3", "none", super().get_tag()[2]
 
 
+class WithRustSources(sdist):
+    """Adds what cargo needs: without a member of the workspace it does not start."""
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        members = re.findall(r'"(.+?)"', from_cargo_toml(r"^members = \[(.*?)\]"))
+        for directory in {"build_support", "core", "include", "src", *members}:
+            files = files + [str(path) for path in Path(directory).rglob("*") if path.is_file()]
+        super().make_release_tree(base_dir, [*files, "Cargo.toml", "Cargo.lock"])
+
+
 setup(
-    version=version(),
-    rust_extensions=[
-        RustExtension(LIBRARY, binding=Binding.NoBinding, debug=False, args=["--locked"])
-    ],
-    cmdclass={"build_ext": PlainName, "bdist_wheel": AnyPython3},
+    version=from_cargo_toml(r'^version = "(.+?)"$'),
+    rust_extensions=[RustExtension(LIBRARY, binding=Binding.NoBinding, debug=False, args=["--locked"])],
+    cmdclass={"build_ext": SharedLibrary, "bdist_wheel": AnyPython3, "sdist": WithRustSources},
     options={"build": {"build_base": scratch.name}, "egg_info": {"egg_base": scratch.name}},
     zip_safe=False,
 )

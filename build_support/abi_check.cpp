@@ -1,5 +1,5 @@
 // The layouts that the library assumes, asserted by the compiler that will build its callers.
-// The same facts stand in Rust in src/abi/cxx_types.rs and src/iocb.rs.
+// src/cxx/objects.rs and core/src/iocb.rs assert the same in Rust.
 
 #include <deepspeed_aio_utils.h>
 
@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #if !defined(__linux__) || !defined(__LP64__)
-#error "deepspeed_aio_utils serves 64-bit Linux (LP64) only"
+#error "deepspeed_aio_utils supports 64-bit Linux (LP64) only"
 #endif
 
 // int64_t must be `long`: the mangled names of the functions say so.

@@ -63,7 +63,7 @@ struct iocb;
 /// (`statx`, `STATX_DIOALIGN`); this library prepares unaligned requests all the same.
 struct dsaio_transfer {
   /// The open file.
-  int32_t fd;
+  int fd;
   /// Where the range begins in the file, in bytes.
   int64_t file_offset;
   /// Where the memory begins, in bytes after `buffer`.

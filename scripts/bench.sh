@@ -1,31 +1,36 @@
 #!/bin/bash
-# Measures the original and this library side by side: sets the machine up, builds, and hands over to
-# bench/run.py.
+# bench.sh demo|bench: builds DeepSpeed's original library and this one, moves a file with both, in
+# turn, and compares; `bench` measures more, and fio beside them.
 #
-#   QUICK=1  fewer sizes and rounds; the results stay in build/bench/ and leave bench/ alone
-#   SIZE     of the transferred file (default 1GiB; quick 256MiB)
-#   DIR      where it goes (default build/bench/data)
-#   OUT      where results.json and results.svg go (default bench/; quick build/bench/)
+#   SIZE     of the file and the buffer (default 1GiB; 256MiB with QUICK=1)
+#   DIR      where the file goes (default build/bench)
+#   QUICK=1  bench: fewer rounds and block sizes, and the committed figures are left alone
+#
+# Ends with status 77 where DeepSpeed's sources cannot be fetched.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 
-readonly build="$root/build/bench"
+readonly purpose=${1:-bench} build="$root/build/bench"
+readonly manifest="$build/proof/bench/manifest.json"
 
-out=$root/proof/bench
-options=()
-if [[ -n ${QUICK:-} && $QUICK != 0 ]]; then
-  options+=(--quick)
-  out=$build
-fi
-[[ -z ${SIZE:-} ]] || options+=(--size "$SIZE")
-mkdir -p "$build/data" || die "$build cannot be made."
+# The system's Python has matplotlib where another one comes first in PATH and has none.
+python=python3
+! /usr/bin/python3 -c 'import matplotlib' 2>/dev/null || python=/usr/bin/python3
+measure=(env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root/python"
+  "$python" "$root/proof/bench/run.py" "$purpose" "$build")
 
-"$root/scripts/setup.sh" bench
-echo "Building (fetches the sources of DeepSpeed from PyPI, once; a minute the first time)"
+mkdir -p "$build" || die "$build cannot be made."
+"$root/scripts/setup.sh" "$purpose"
+"${measure[@]}" check
+echo "Building (the first time a minute, and DeepSpeed's sources are fetched from PyPI)"
+rm -f "$manifest"
 quietly "$build/configure.log" cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release \
   -DDSAIO_BUILD_TESTS=OFF -DDSAIO_BUILD_BENCH=ON \
   -DDSAIO_CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+if [[ ! -e $manifest ]]; then
+  echo "$purpose: DeepSpeed's sources cannot be installed from PyPI, so there is nothing to compare with." >&2
+  exit 77
+fi
 quietly "$build/build.log" cmake --build "$build" --parallel "$(nproc)"
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$root/proof/bench/run.py" --build "$build" \
-  --dir "${DIR:-$build/data}" --out "${OUT:-$out}" "${options[@]}"
+exec "${measure[@]}"

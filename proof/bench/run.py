@@ -1,222 +1,209 @@
-#!/usr/bin/env python3
-"""Measures the original and this library side by side, prints a table, and writes results.json and
-results.svg. Builds nothing: `make bench` does that first, and then calls this.
+"""Measures the original library, this one and fio in turn, on the same file.
 
-Nothing is judged by a time limit: a figure short of its target is reported, not an error.
+usage: run.py demo|bench BUILD_DIRECTORY [check]
+
+With `check` it only finds out whether it can work here. SIZE, DIR and QUICK come from the
+environment; scripts/bench.sh, which calls this, describes them.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
-import re
+import os
+import platform
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections import defaultdict
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-import machine
-import microbench
-import table
-import targets
-import transfers
-from bench_file import BenchFile
-from measured import GIB, KIB, MIB, Refused, in_words, write
+import figures
+from deepspeed_aio_utils.sizes import in_words
+from figures import FIO, ORIGINAL, ORIGINAL_O3, OURS, Row
+from scratch_file import BenchError, scratch_file
 
-BLOCK_OF_DEVICE = 4096  # O_DIRECT moves whole ones
-UNITS = {"K": KIB, "M": MIB, "G": GIB}
+from deepspeed_aio_utils import sizes, system_checks
 
+KIB, MIB = 1 << 10, 1 << 20
+DEPTH = 32  # also in measurements.cpp
 
-@dataclass
-class Extent:
-    """How much is measured."""
-
-    transfer_size: int
-    block_sizes: list[int]
-    queue_depths: list[int]
-    transfer_rounds: int
-    allocator_sizes: list[int]
-    allocator_repetitions: int
-    preparation_repetitions: int
+# (what was measured, its unit): the values by variant
+Samples = dict[tuple[str, str], dict[str, list[float]]]
 
 
-FULL = Extent(GIB, [128 * KIB, MIB, 8 * MIB], [32, 128], 5, microbench.ALLOCATOR_SIZES, 5, 25)
-QUICK = Extent(256 * MIB, [MIB], [32, 128], 3, [64 * MIB, GIB], 3, 7)
+class Bench:
+    """The programs that are run, and what they have measured so far."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        self._tool = manifest["tool"]
+        self._libraries = manifest["libraries"]
+        self._samples: Samples = defaultdict(lambda: defaultdict(list))
+
+    def rows(self) -> list[Row]:
+        return [figures.row(what, unit, samples) for (what, unit), samples in self._samples.items()]
+
+    def transfers(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
+        """Writes and reads the file with both libraries."""
+        arguments = [str(word) for configuration in configurations for word in configuration]
+        for variant in (ORIGINAL, OURS):
+            self._measure(variant, path, str(size), *arguments)
+
+    def preparation(self) -> None:
+        """Prepares iocbs that are not submitted."""
+        for variant in (ORIGINAL, ORIGINAL_O3, OURS):
+            self._measure(variant, "prepare")
+
+    def fio(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
+        """What the device gives, by fio's libaio engine."""
+        # Huge pages for its buffers as well (glibc 2.35 and later).
+        environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+        for block in sorted({block for _, block in configurations}):
+            for operation in ("write", "read"):
+                command = (
+                    f"fio --name=fio --output-format=json --ioengine=libaio --direct=1 --filename={path} "
+                    f"--size={size} --rw={operation} --bs={block} --iodepth={DEPTH} --time_based "
+                    f"--ramp_time=500ms --runtime=750ms"
+                )
+                output = _run(FIO, command.split(), environment)
+                # Warnings may come before the JSON.
+                job = json.loads(output[output.index("{") :])["jobs"][0][operation]
+                # fio does not have DeepSpeed's two modes.
+                for mode in {mode for mode, of_mode in configurations if of_mode == block}:
+                    what = f"{operation} {mode} {in_words(block)}"
+                    self._samples[what, "GB/s"][FIO].append(job["bw_bytes"] / 1e9)
+
+    def _measure(self, variant: str, *arguments: str) -> None:
+        for line in _run(variant, [self._tool, self._libraries[variant], *arguments]).splitlines():
+            *words, unit, value = line.split()
+            what = " ".join(in_words(int(word)) if word.isdigit() else word for word in words)
+            self._samples[what, unit][variant].append(float(value))
 
 
-def main() -> None:
-    arguments = _arguments()
-    extent = QUICK if arguments.quick else FULL
-    if arguments.size:
-        extent.transfer_size = _size(arguments.size)
-    json_file, svg_file = arguments.out / "results.json", arguments.out / "results.svg"
-    try:
-        _make_directory(arguments.out)
-        results = _measure(arguments.build, arguments.dir, extent, arguments.quick)
-        write(json_file, results)
-        print("\n" + table.text(results) + "\n")
-        _draw(json_file, svg_file)
-    except Refused as refused:
-        sys.exit(f"bench: {refused}")
+def _run(name: str, command: list[str], environment: dict[str, str] | None = None) -> str:
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if run.returncode == -signal.SIGKILL:
+        raise BenchError(
+            f"{name} was killed, as the kernel does when memory runs out; choose a smaller SIZE."
+        )
+    if run.returncode != 0:
+        last_line = run.stderr.strip().splitlines()[-1:]
+        raise BenchError(f"{name} ended with status {run.returncode}: {' '.join(last_line)}")
+    return run.stdout
 
 
-def _make_directory(path: Path) -> None:
-    """Before minutes are spent on results that have no place to go to."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(f"{path} cannot be made: {error.strerror}.") from error
+def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
+    bench = Bench(manifest)
+    rounds = 3
+    for number in range(rounds):
+        _progress(f"round {number + 1} of {rounds}")
+        bench.transfers(path, size, [("overlap", MIB)])
+    rows = {row["what"].split()[0]: row for row in bench.rows()}
+    rows.pop("CPU")
+    print(
+        f"\n{in_words(size)} with O_DIRECT, through the loops of DeepSpeed "
+        f"{manifest['versions']['DeepSpeed']}; medians of {rounds} rounds\n"
+    )
+    print(figures.table([{**row, "what": name} for name, row in rows.items()], with_spread=False))
+    if not _lockable(size):
+        print(
+            f"\nThe kernel does not lock buffers of this size for you; only locked ones are faster. "
+            f"{system_checks.RAISE_MEMLOCK}."
+        )
+    write, read = (figures.gain(rows[name]).replace("x", " times") for name in ("write", "read"))
+    print(f"\nBoth moved the same bytes; this library wrote {write} and read {read} as fast as the original.")
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", type=Path, required=True, help="CMake's build directory")
-    parser.add_argument("--dir", type=Path, required=True, help="where the transferred file goes")
-    parser.add_argument("--size", help="of that file, as in 512M or 2GiB (1GiB; quick 256MiB)")
-    parser.add_argument("--quick", action="store_true", help="fewer sizes and rounds")
-    parser.add_argument("--out", type=Path, required=True, help="where the results go")
-    return parser.parse_args()
-
-
-def _size(text: str) -> int:
-    parts = re.fullmatch(r"([0-9]{1,15})(?:([KMG])(?:iB)?)?", text)
-    if not parts:
-        sys.exit(f"bench: SIZE={text} is not a size; give bytes, or a number with K, M or G, as in "
-                 f"SIZE=512M or SIZE=2GiB.")
-    size = int(parts[1]) * UNITS.get(parts[2], 1)
-    if size == 0:
-        sys.exit(f"bench: SIZE={text} is nothing to move; give at least SIZE=4K.")
-    return -(-size // BLOCK_OF_DEVICE) * BLOCK_OF_DEVICE
+def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: bool) -> None:
+    bench = Bench(manifest)
+    blocks = [MIB] if quick else [MIB, 128 * KIB]
+    configurations = [(mode, block) for block in blocks for mode in ("overlap", "sequential")]
+    about = _about(manifest, size)
+    rounds = 3 if quick else 5
+    for number in range(rounds):
+        _progress(f"round {number + 1} of {rounds}")
+        bench.transfers(path, size, configurations)
+        bench.fio(path, size, configurations)
+    _progress("the preparation of iocbs")
+    for _ in range(5 * rounds):
+        bench.preparation()
+    rows = bench.rows()
+    print(
+        f"\n{in_words(size)}, queue depth {DEPTH}; medians [least - most]; "
+        f"prepare: for one iocb, 128 at a time\n"
+    )
+    print(figures.table(rows, with_spread=True))
+    results = (build if quick else Path(__file__).parent) / "results.json"
+    figures.write(results, about, rows)
+    _run("plot.py", [sys.executable, str(Path(__file__).with_name("plot.py")), str(results)])
+    print(f"\nWritten: {results} and .svg")
 
 
 def _progress(text: str) -> None:
-    print(f"Measuring {text}", flush=True)
+    print(f"Measuring: {text}", flush=True)
 
 
-def _measure(build: Path, directory: Path, extent: Extent, quick: bool) -> dict[str, Any]:
-    programs = _manifest(build)
-    # Where files live in memory, there are two of them.
-    needed = extent.transfer_size * (2 if machine.file_system(directory) == "tmpfs" else 1)
-    if needed + microbench.MEMORY_MARGIN > machine.available_memory():
-        raise Refused(
-            f"{in_words(needed)} do not fit in the {machine.available_memory() // MIB} MiB of "
-            f"memory that are available; choose a smaller SIZE."
-        )
-    # First, because it is what can be refused.
-    with BenchFile(directory, extent.transfer_size) as file:
-        about_machine = machine.describe(directory)
-        swap = transfers.Swap(build / "bench" / "stage", Path(programs["transfer_bench"]),
-                              Path(programs["original"]), Path(programs["ours"]))
-        transfer_rows = transfers.measure(swap, file, extent.block_sizes, extent.queue_depths,
-                                          extent.transfer_rounds, _progress)
-    _progress("preparation")
-    preparation_rows = microbench.preparation(programs["prep_bench"],
-                                              extent.preparation_repetitions)
-    sizes, notes = microbench.sizes_that_fit(extent.allocator_sizes)
-    allocator_rows = []
-    if sizes:
-        _progress(f"the allocator, up to {in_words(sizes[-1])}")
-        allocator_rows = microbench.allocator(programs["alloc_bench"], sizes,
-                                              extent.allocator_repetitions)
-    results = {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "quick": quick,
-        "machine": about_machine,
-        "versions": {
-            "deepspeed": programs["deepspeed"],
-            "library": swap.version,
-            "compiler": programs["compiler"],
-            "rustc": machine.first_line("rustc", "--version"),
-            "google_benchmark": programs["google_benchmark"],
-            "fio": machine.first_line("fio", "--version"),
+def _lockable(size: int) -> bool:
+    lockable = system_checks.lockable_bytes()
+    return lockable is None or size <= lockable
+
+
+def _about(manifest: dict[str, Any], size: int) -> dict[str, Any]:
+    cpu = [
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": {
+            "cpu": cpu[0] if cpu else platform.machine(),
+            "processors": len(os.sched_getaffinity(0)),
+            "memory": in_words(memory),
+            "kernel": platform.release().split("-")[0],
+            "huge pages": system_checks.huge_pages().value,
+            "file system": _run("df", ["df", "--output=fstype", _directory()]).split()[-1],
         },
-        "transfer_size": extent.transfer_size,
-        "preparation": preparation_rows,
-        "allocator": allocator_rows,
-        "allocator_growth": microbench.growth(allocator_rows),
-        "transfers": transfer_rows,
-        "notes": notes + _notes(about_machine, swap, bool(allocator_rows), transfer_rows),
+        "versions": {**manifest["versions"], "fio": _run(FIO, ["fio", "--version"]).strip()},
+        "transfers": f"{in_words(size)}, queue depth {DEPTH}",
     }
-    results["targets"] = targets.judge(results)
-    return results
 
 
-def _manifest(build: Path) -> dict[str, str]:
-    manifest = build / "bench" / "manifest.json"
+def _directory() -> str:
+    return os.environ.get("DIR") or sys.argv[2]
+
+
+def main() -> None:
+    purpose, build, only_check = sys.argv[1], Path(sys.argv[2]), sys.argv[3:] == ["check"]
+    quick = os.environ.get("QUICK", "0") not in ("", "0")
+    text = os.environ.get("SIZE") or ("256MiB" if quick else "1GiB")
     try:
-        return json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refused(f"{manifest} cannot be read; `make bench` makes it.") from error
-
-
-def _notes(about: dict[str, Any], swap: transfers.Swap, allocator: bool,
-           rows: list[dict[str, Any]]) -> list[str]:
-    notes = []
-    if allocator:
-        notes.append(
-            "Warm: each repetition of the allocator begins with an allocation that is not counted, "
-            "and then takes the median of three of the same library. In a virtual machine memory "
-            "that another run freed comes back from the host slowly, for either library."
-        )
-    if about["virtual"]:
-        notes.append("This is a virtual machine: memory and disk of the host are shared.")
-    if about["load_average_before"] > about["processors"] / 2:
-        notes.append(
-            f"Other programs kept this machine busy (load average {about['load_average_before']}): "
-            f"take the figures as provisional."
-        )
-    if not swap.locked:
-        notes.append("The kernel did not lock the buffers of the transfers (RLIMIT_MEMLOCK).")
-    if any(row["variant"] == "fio" for row in rows):
-        notes.append(
-            "fio is the yardstick of the device: libaio, O_DIRECT, the same file, block sizes and "
-            "depths, and huge pages under its buffers (glibc.malloc.hugetlb=1)."
-        )
-    else:
-        notes.append("fio is not installed, so the device's own limit is not shown.")
-    return notes
-
-
-def _draw(json_file: Path, svg_file: Path) -> None:
-    """With the first Python that has matplotlib: the one of the system may, where another one
-    comes first in PATH."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        if _imports_matplotlib(python):
-            script = Path(__file__).with_name("plot.py")
-            subprocess.run([python, str(script), str(json_file), str(svg_file)], check=True)
-            print(f"Written: {_shown(json_file)}, {_shown(svg_file)}")
+        size = sizes.parse(text)
+    except ValueError as error:
+        raise BenchError(f"SIZE: {error}.") from error
+    if size == 0 or size % 4096:
+        raise BenchError(f"SIZE={text} is not a multiple of 4096 bytes, which O_DIRECT requires.")
+    if purpose == "bench" and not _lockable(size):
+        raise BenchError(f"the kernel does not lock {in_words(size)} for you. {system_checks.RAISE_MEMLOCK}.")
+    with scratch_file(_directory(), size) as path:
+        if only_check:
             return
-    print(f"Written: {_shown(json_file)}. matplotlib is not installed, so nothing was drawn.")
-
-
-def _imports_matplotlib(python: str) -> bool:
-    try:
-        return subprocess.run([python, "-c", "import matplotlib"], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode == 0
-    except OSError:
-        return False
-
-
-def _shown(path: Path) -> Path:
-    try:
-        return path.resolve().relative_to(Path.cwd())
-    except ValueError:
-        return path
-
-
-def _end(number: int, _: Optional[object]) -> None:
-    # As an exception, so that the program that runs at the moment is ended too.
-    sys.exit(128 + number)
+        manifest = json.loads((build / "proof/bench/manifest.json").read_text(encoding="utf-8"))
+        if purpose == "demo":
+            _demo(manifest, path, size)
+        else:
+            _bench(manifest, path, size, build, quick)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
+    # As an exception, so that the program that is being run ends too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         main()
     except KeyboardInterrupt:
-        print("\nbench: interrupted; nothing was written.", file=sys.stderr)
         sys.exit(130)
+    except BenchError as error:
+        sys.exit(f"{sys.argv[1]}: {error}")

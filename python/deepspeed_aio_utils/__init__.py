@@ -4,7 +4,7 @@ Before DeepSpeed is imported:
 
     import deepspeed_aio_utils.auto
 
-`python -m deepspeed_aio_utils check` proves that it is on, `bench` measures what it gains, and
+`python -m deepspeed_aio_utils check` checks that it works, `bench` measures the gain, and
 `run train.py` starts a script with it on.
 """
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
+from . import sizes
 from .errors import ActivationError
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def _directory(text: str) -> Path:
@@ -20,41 +18,48 @@ def _directory(text: str) -> Path:
 
 
 def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d+)(?:([KMG])(?:iB)?)?", text)
-    size = int(found[1]) * _UNITS[found[2] or ""] if found else 0
-    if size <= 0 or size % 4096:
-        raise argparse.ArgumentTypeError(
-            f"{text} is not a multiple of 4096 bytes, such as 512M or 1GiB")
+    try:
+        size = sizes.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if size == 0 or size % 4096:
+        raise argparse.ArgumentTypeError(f"{text} is not a multiple of 4096 bytes, such as 512M or 1GiB")
     return size
 
 
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
     return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m deepspeed_aio_utils",
-        description="A faster bottom layer for DeepSpeed's NVMe I/O, switched on without rebuilding.")
+        description="Faster pinned memory for DeepSpeed's NVMe I/O, switched on without rebuilding it.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser(
-        "run", help="start a script, a module or a program with the library on",
+        "run",
+        help="start a script, a module or a program with the library on",
         usage="%(prog)s (SCRIPT.py | -m MODULE | PROGRAM) [ARGUMENT...]",
-        description="Switches the library on here and in every Python that is started from here.")
+        description="Switches the library on here and in every Python that is started from here.",
+    )
     run.add_argument("target", nargs="+")
 
     check = commands.add_parser(
-        "check", help="prove that the library is on, and that a tensor comes back as it went",
-        description="Exit status 0: nothing failed; 1: something did, and its line says what to do.")
-    check.add_argument("--dir", type=_directory, default=".", help="where tensors go (default: here)")
+        "check",
+        help="check that the library is on, and that a tensor can be written and read back",
+        description="Exit status 0: nothing failed; 1: something failed, and its line says what to do.",
+    )
+    check.add_argument("--dir", type=_directory, default=".", help="for the tensors (default: here)")
     check.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     bench = commands.add_parser(
-        "bench", help="move tensors with and without the library, in turns, and compare")
-    bench.add_argument("--dir", type=_directory, default=".", help="where tensors go (default: here)")
+        "bench", help="move tensors with and without the library, in turns, and compare"
+    )
+    bench.add_argument("--dir", type=_directory, default=".", help="for the tensors (default: here)")
     bench.add_argument("--size", type=_size, default="1GiB", help="of the tensor (default: 1GiB)")
     bench.add_argument("--rounds", type=_count, default="5", help="turns of each (default: 5)")
     bench.add_argument("--block-size", type=_size, default="1MiB", help="(default: 1MiB)")
@@ -64,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(command: "list[str]") -> int:
+def _run(command: list[str]) -> int:
     from .run import run
 
     try:
@@ -76,7 +81,7 @@ def _run(command: "list[str]") -> int:
 
 
 def main() -> int:
-    """Does what the command line says; the exit status."""
+    """Runs the command; the exit status."""
     # Options after `run` are the script's, and so is -m; argparse would look for them here.
     if sys.argv[1:2] == ["run"] and sys.argv[2:3] not in ([], ["-h"], ["--help"]):
         return _run(sys.argv[2:])
@@ -87,10 +92,17 @@ def main() -> int:
         return check(arguments.dir, arguments.json)
     from .bench import Settings, bench
 
-    return bench(Settings(
-        directory=str(arguments.dir), size=arguments.size, rounds=arguments.rounds,
-        block_size=arguments.block_size, queue_depth=arguments.queue_depth,
-        threads=arguments.threads), arguments.json)
+    return bench(
+        Settings(
+            directory=str(arguments.dir),
+            size=arguments.size,
+            rounds=arguments.rounds,
+            block_size=arguments.block_size,
+            queue_depth=arguments.queue_depth,
+            threads=arguments.threads,
+        ),
+        arguments.json,
+    )
 
 
 if __name__ == "__main__":

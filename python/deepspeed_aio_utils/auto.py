@@ -1,6 +1,6 @@
 """Switches the library on when it is imported: `import deepspeed_aio_utils.auto`.
 
-To be imported before DeepSpeed. Raises deepspeed_aio_utils.ActivationError where it cannot be done.
+Import it before DeepSpeed. Raises deepspeed_aio_utils.ActivationError if that is not possible.
 """
 
 from . import activate

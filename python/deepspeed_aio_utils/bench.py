@@ -1,5 +1,5 @@
 """`python -m deepspeed_aio_utils bench`: DeepSpeed with and without the library, in two processes that
-take turns, so that whatever the machine does happens to both.
+take turns, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from . import linker, machine
+from . import linker
 from .activation import activate
+from .bench_worker import MODES
 from .errors import ActivationError
 from .library import library_path
 from .report import stderr
+from .sizes import in_words
 from .streams import report_stream
 
 _NAMES = {False: "DeepSpeed's own", True: "this library"}
-_MODES = ("sequential", "overlap")
 
 
 @dataclass(frozen=True)
@@ -40,43 +41,51 @@ class _Worker:
 
     def __init__(self, settings: Settings, with_library: bool) -> None:
         self.name = _NAMES[with_library]
-        command = [sys.executable, "-m", f"{__package__}.bench_worker",
-                   json.dumps({**asdict(settings), "activate": with_library})]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.libraries: "list[str]" = self._answer()
+        command = [
+            sys.executable,
+            "-m",
+            f"{__package__}.bench_worker",
+            json.dumps({**asdict(settings), "activate": with_library}),
+        ]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.libraries: list[str] = self._read()
 
-    def turn(self) -> "dict[str, float]":
-        """Seconds, of each thing that was measured."""
+    def turn(self) -> dict[str, float]:
+        """Seconds for each step."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        figures: "dict[str, float]" = self._answer()
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended, which _read() reports
+        figures: dict[str, float] = self._read()
         return figures
 
     def end(self) -> None:
-        """Ends it; its file goes with it."""
+        """Ends it; it deletes its file."""
         self._process.communicate()
 
-    def _answer(self) -> Any:
+    def _read(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
-            raise _Failed(f"the process with {self.name} ended with status "
-                          f"{self._process.returncode}; what it said is above. "
-                          f"'python -m deepspeed_aio_utils check' tells what is missing.")
+            raise _Failed(
+                f"the process with {self.name} ended with status "
+                f"{self._process.returncode}; its messages are above. "
+                f"'python -m deepspeed_aio_utils check' shows what is missing."
+            )
         return json.loads(line)
 
 
 class _Failed(RuntimeError):
-    """A worker did not do its part."""
+    """A worker ended early, or runs on the wrong library."""
 
 
 def bench(settings: Settings, as_json: bool) -> int:
-    """Prints the table; 0 where both could be measured, else 1."""
+    """Prints the table; 0 if both could be measured, else 1."""
     try:
-        # In this process only to refuse early, and with one sentence.
+        # In this process only to report an error early.
         activate()
         turns = _measure(settings)
     except (ActivationError, _Failed) as error:
@@ -91,23 +100,24 @@ def bench(settings: Settings, as_json: bool) -> int:
     return 0
 
 
-def _measure(settings: Settings) -> "dict[str, list[dict[str, float]]]":
-    stderr("loading DeepSpeed twice (it compiles its ops first, where they are not there yet)")
-    workers: "list[_Worker]" = []
-    turns: "dict[str, list[dict[str, float]]]" = {name: [] for name in _NAMES.values()}
+def _measure(settings: Settings) -> dict[str, list[dict[str, float]]]:
+    stderr("loading DeepSpeed twice (it compiles its ops first, if they do not exist yet)")
+    workers: list[_Worker] = []
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in _NAMES.values()}
     try:
         for with_library in (False, True):
             worker = _Worker(settings, with_library)
             workers.append(worker)
-            ours = [linker.same_file(Path(path), library_path())
-                    for path in worker.libraries]
+            ours = [linker.same_file(Path(path), library_path()) for path in worker.libraries]
             if not ours or (all if with_library else any)(ours) != with_library:
-                raise _Failed(f"the process with {worker.name} runs on {worker.libraries}; the "
-                              f"installed ops are linked against a library for good.")
+                raise _Failed(
+                    f"the process with {worker.name} runs on {worker.libraries}; the "
+                    f"installed ops are linked against a library for good."
+                )
         for number in range(settings.rounds + 1):
             for worker in workers:
                 figures = worker.turn()
-                # The first makes the file, and finds the memory cold.
+                # The first creates the file, and its memory is cold.
                 if number > 0:
                     turns[worker.name].append(figures)
     finally:
@@ -116,14 +126,15 @@ def _measure(settings: Settings) -> "dict[str, list[dict[str, float]]]":
     return turns
 
 
-def _table(settings: Settings, turns: "dict[str, list[dict[str, float]]]") -> str:
+def _table(settings: Settings, turns: dict[str, list[dict[str, float]]]) -> str:
     without, with_library = (turns[name] for name in _NAMES.values())
     gigabytes, gib = settings.size / 1e9, settings.size / (1 << 30)
     rows = [["", *_NAMES.values(), ""]]
 
     def row(label: str, key: str, unit: str, scale: float, rate: bool) -> None:
-        values = [[scale / t[key] if rate else scale * t[key] for t in some]
-                  for some in (without, with_library)]
+        values = [
+            [scale / t[key] if rate else scale * t[key] for t in some] for some in (without, with_library)
+        ]
         low, high = (median(values[i]) for i in ((0, 1) if rate else (1, 0)))
         gain = f"{high / low:.1f}x" if low > 0 else "-"
         cells = [f"{median(v):.3g} [{min(v):.3g} - {max(v):.3g}] {unit}" for v in values]
@@ -132,18 +143,21 @@ def _table(settings: Settings, turns: "dict[str, list[dict[str, float]]]") -> st
     row("allocate and lock, memory cold", "pin first", "ms", 1e3, rate=False)
     row("allocate and lock, memory warm", "pin", "ms", 1e3, rate=False)
     row("unlock and free", "release", "ms", 1e3, rate=False)
-    for mode in _MODES:
+    for mode in MODES:
         for what in ("write", "read"):
             row(f"{what}, {mode}", f"{what} {mode}", "GB/s", gigabytes, rate=True)
-    for mode in _MODES:
+    for mode in MODES:
         for what in ("write", "read"):
             row(f"CPU per GiB, {what}, {mode}", f"{what} {mode} cpu", "ms", 1e3 / gib, rate=False)
 
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join([r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:]))])
-             for r in rows]
-    title = (f"{machine.in_words(settings.size)} in {settings.directory}, blocks of "
-             f"{machine.in_words(settings.block_size)}, queue depth {settings.queue_depth}, "
-             f"{settings.threads} thread(s), through aio_handle; medians [least - most] of "
-             f"{settings.rounds} turns each, interleaved")
+    lines = [
+        "  ".join([r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:]))]) for r in rows
+    ]
+    title = (
+        f"{in_words(settings.size)} in {settings.directory}, blocks of "
+        f"{in_words(settings.block_size)}, queue depth {settings.queue_depth}, "
+        f"{settings.threads} thread(s), through aio_handle; medians [least - most] of "
+        f"{settings.rounds} turns each, interleaved"
+    )
     return "\n".join([title, "", *(line.rstrip() for line in lines)])

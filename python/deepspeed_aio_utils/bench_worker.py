@@ -21,11 +21,11 @@ from .binding import bindings
 from .streams import quiet, report_stream
 from .transfer import load_op, pinned_tensor, scratch_file
 
-_MODES = (("sequential", False), ("overlap", True))
+MODES = {"sequential": False, "overlap": True}
 
 
 @contextmanager
-def _measured(into: "dict[str, float]", key: str) -> "Iterator[None]":
+def _measured(into: dict[str, float], key: str) -> Iterator[None]:
     """Wall-clock and processor seconds, of all threads."""
     cpu = _cpu_seconds()
     began = time.perf_counter()
@@ -39,16 +39,17 @@ def _cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _turn(op: Any, name: str, settings: "dict[str, Any]") -> "dict[str, float]":
+def _turn(op: Any, name: str, settings: dict[str, Any]) -> dict[str, float]:
     """Pins a tensor, writes it and reads it back in both modes, and releases it."""
-    figures: "dict[str, float]" = {}
+    figures: dict[str, float] = {}
     handles = {
-        mode: op.aio_handle(settings["block_size"], settings["queue_depth"], False, overlap,
-                            settings["threads"])
-        for mode, overlap in _MODES
+        mode: op.aio_handle(
+            settings["block_size"], settings["queue_depth"], False, overlap, settings["threads"]
+        )
+        for mode, overlap in MODES.items()
     }
-    # Memory that a virtual machine has given back to its host is slow to touch again, whoever does
-    # it. The second time shows what the allocators do.
+    # Memory that a virtual machine has given back to its host is slow to touch the first time, with
+    # any allocator. The second time compares the allocators.
     for key in ("pin first", "pin"):
         pinned = pinned_tensor(handles["sequential"], settings["size"])
         with _measured(figures, key):
@@ -64,7 +65,7 @@ def _turn(op: Any, name: str, settings: "dict[str, Any]") -> "dict[str, float]":
             with _measured(figures, f"read {mode}"):
                 read = handle.sync_pread(tensor, name, 0)
             if written != 1 or read != 1 or tensor[0] != 0x5A or tensor[-1] != 0x5A:
-                raise RuntimeError(f"{mode}: {name} did not come back as it was written")
+                raise RuntimeError(f"{mode}: {name} is not what was written")
     finally:
         with _measured(figures, "release"):
             pinned.__exit__(None, None, None)
@@ -73,20 +74,21 @@ def _turn(op: Any, name: str, settings: "dict[str, Any]") -> "dict[str, float]":
 
 
 def main() -> None:
-    """Loads the op, says what it runs on, and takes turns until standard input ends."""
-    settings: "dict[str, Any]" = json.loads(sys.argv[1])
+    """Loads the op, reports the libraries that it runs on, and takes turns until standard input ends."""
+    settings: dict[str, Any] = json.loads(sys.argv[1])
     with report_stream() as out:
-        def answer(what: object) -> None:
-            print(json.dumps(what), file=out, flush=True)
+
+        def send(message: object) -> None:
+            print(json.dumps(message), file=out, flush=True)
 
         if settings["activate"]:
             activate()
         with quiet():
             op = load_op()
-        answer(sorted({str(binding.library) for binding in bindings()}))
+        send(sorted({str(binding.library) for binding in bindings()}))
         with scratch_file(Path(settings["directory"])) as name:
             for _ in sys.stdin:
-                answer(_turn(op, name, settings))
+                send(_turn(op, name, settings))
 
 
 if __name__ == "__main__":

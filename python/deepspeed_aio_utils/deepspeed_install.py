@@ -1,6 +1,6 @@
 """The DeepSpeed that this process would import: its release, and the ops that it would load.
 
-DeepSpeed is not imported for that: importing it may load an op, which is too early.
+It does so without importing DeepSpeed, which may load an op: too early.
 """
 
 from __future__ import annotations
@@ -10,37 +10,32 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import runpy
 import sys
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
-from .errors import UnsupportedDeepSpeed
-
-# The releases that share one ABI. Before, io_xfer_ctxt was smaller and some mangled names the same.
-OLDEST, NEWEST = (0, 16, 0), (0, 19, 8)
-_OLDEST, _NEWEST = (".".join(map(str, numbers)) for numbers in (OLDEST, NEWEST))
-SERVED = f"{_OLDEST} to {_NEWEST}"
-REQUIREMENT = f"deepspeed>={_OLDEST},<={_NEWEST}"
+from .releases import require_supported
 
 _OP_NAME = re.compile(r"(async_io|pin_memory|gds)(?:_v\d+|_dsaio|_op)*(?:\.[\w-]+)*\.so$")
 
 
 class OpFile(NamedTuple):
-    """An op on disk. It is `prebuilt`, or was compiled when it was first used."""
+    """An op on disk: `prebuilt` with DeepSpeed, or compiled on first use."""
 
     kind: str
     path: Path
     prebuilt: bool
 
 
-def kind_of(path: Path) -> Optional[str]:
-    """Which of DeepSpeed's ops a file is by its name."""
+def kind_of(path: Path) -> str | None:
+    """Which of DeepSpeed's ops a file is, by its name."""
     found = _OP_NAME.match(path.name)
     return found[1] if found else None
 
 
-def release() -> Optional[str]:
-    """The installed release; None without DeepSpeed, "unknown" where it does not tell."""
+def release() -> str | None:
+    """The installed release; None without DeepSpeed, "unknown" if it does not say."""
     imported = getattr(sys.modules.get("deepspeed"), "__version__", None)
     if isinstance(imported, str):
         return imported
@@ -48,7 +43,7 @@ def release() -> Optional[str]:
         return importlib.metadata.version("deepspeed")
     except importlib.metadata.PackageNotFoundError:
         pass
-    directory = package_directory()
+    directory = package_directory("deepspeed")
     if directory is None:
         return None
     try:
@@ -58,67 +53,64 @@ def release() -> Optional[str]:
         return "unknown"
 
 
-def require_served_release() -> Optional[str]:
+def require_supported_release() -> str | None:
     """release(), or UnsupportedDeepSpeed."""
     found = release()
     if found is not None:
-        require_served(found, package_directory())
+        require_supported(found, package_directory("deepspeed"))
     return found
 
 
-def require_served(found: str, where: Optional[Path]) -> None:
-    """Raises UnsupportedDeepSpeed unless this release shares the library's ABI."""
-    numbers = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", found)
-    if numbers is None:
-        raise UnsupportedDeepSpeed(
-            f"The release of the DeepSpeed in {where} cannot be told (it says '{found}'), and only "
-            f"{SERVED} can be switched.",
-            "Install one of these with pip.",
-        )
-    if not OLDEST <= tuple(int(n or 0) for n in numbers.groups()) <= NEWEST:
-        raise UnsupportedDeepSpeed(
-            f"DeepSpeed {found} cannot be switched: its objects may be laid out differently.",
-            f"Install DeepSpeed {SERVED}, or leave out the line that switches the library on.",
-        )
-
-
-def package_directory() -> Optional[Path]:
-    """Where the package lies; None where there is none."""
+def package_directory(name: str) -> Path | None:
+    """The directory of an installed package; None if there is none."""
     try:
-        spec = importlib.util.find_spec("deepspeed")
+        spec = importlib.util.find_spec(name)
     except ValueError:
         return None
-    if spec is None or not spec.submodule_search_locations:
+    # A directory without __init__.py is found, too, as a namespace package: it has no origin.
+    if spec is None or spec.origin is None or not spec.submodule_search_locations:
         return None
-    return Path(next(iter(spec.submodule_search_locations)))
+    return Path(spec.submodule_search_locations[0])
 
 
-def ops_on_disk() -> "list[OpFile]":
-    """The ops that were built already, each where DeepSpeed or torch looks for it."""
+def ops_on_disk() -> list[OpFile]:
+    """The ops that were built already, from where DeepSpeed or torch would load them."""
     found = []
-    directory = package_directory()
+    directory = package_directory("deepspeed")
     if directory is not None:
         for path in sorted(directory.glob("ops/*/*_op*.so")):
             kind = kind_of(path)
-            ours = any(path.name.endswith("_op" + s) for s in importlib.machinery.EXTENSION_SUFFIXES)
-            if kind is not None and ours:
+            for_this_python = any(
+                path.name.endswith("_op" + s) for s in importlib.machinery.EXTENSION_SUFFIXES
+            )
+            if kind is not None and for_this_python:
                 found.append(OpFile(kind, path, prebuilt=True))
-    for root in _extension_roots():
-        for path in sorted(root.glob("*/*.so")):
-            kind = kind_of(path)
-            # The versions of one op lie in its directory, and the newest is the one in use; an old
-            # one is no harm.
-            if kind is not None and path.parent.name == path.name[:-len(".so")]:
-                found.append(OpFile(kind, path, prebuilt=False))
+    cache = _extensions_directory()
+    for path in sorted(cache.glob("*/*.so")) if cache is not None else ():
+        kind = kind_of(path)
+        # Earlier versions of an op stay in its directory under other names; torch loads only this one.
+        if kind is not None and path.parent.name == path.stem:
+            found.append(OpFile(kind, path, prebuilt=False))
     return found
 
 
-def _extension_roots() -> "list[Path]":
-    """The directories that torch keeps the extensions in that it compiled for this Python."""
+def _extensions_directory() -> Path | None:
+    """Where this process's torch keeps the extensions that it compiles; None without torch."""
     chosen = os.environ.get("TORCH_EXTENSIONS_DIR")
     if chosen is not None:
-        return [Path(chosen)]
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return Path(chosen)
+    torch = package_directory("torch")
+    if torch is None:
+        return None
+    try:
+        # Its constants alone: importing torch takes seconds.
+        versions = runpy.run_path(str(torch / "version.py"))
+    except Exception:  # not a torch that has been released
+        versions = {}
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "torch_extensions")
     python = f"py{sys.version_info.major}{sys.version_info.minor}{getattr(sys, 'abiflags', '')}"
-    # After the underscore comes the CUDA release of torch, or cpu.
-    return sorted(Path(cache, "torch_extensions").glob(f"{python}_*"))
+    cuda, hip = (str(versions.get(name) or "").replace(".", "") for name in ("cuda", "hip"))
+    # Older releases of torch for ROCm call their directory _cpu.
+    if hip and (cache / f"{python}_rocm{hip}").is_dir():
+        return cache / f"{python}_rocm{hip}"
+    return cache / f"{python}_{f'cu{cuda}' if cuda else 'cpu'}"

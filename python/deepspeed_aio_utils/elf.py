@@ -1,7 +1,7 @@
 """Reads what the dynamic linker reads of a shared object: its symbols and its relocations.
 
-From a file, or from the memory that it is loaded in, where the answer holds even if the file has been
-replaced since. 64-bit little-endian ELF for x86-64 and AArch64: where the library exists.
+From a file, or from the memory of a loaded one, whose file may have been replaced since. 64-bit
+little-endian ELF for x86-64 and AArch64, the platforms of the library.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Optional, Protocol
+from typing import NamedTuple, Protocol
 
 _PT_LOAD, _PT_DYNAMIC = 1, 2
 _DT_NEEDED, _DT_PLTRELSZ, _DT_HASH, _DT_STRTAB, _DT_SYMTAB = 1, 2, 4, 5, 6
-_DT_RELA, _DT_RELASZ, _DT_STRSZ, _DT_SONAME, _DT_SYMBOLIC = 7, 8, 10, 14, 16
+_DT_RELA, _DT_RELASZ, _DT_STRSZ, _DT_SYMBOLIC = 7, 8, 10, 16
 _DT_JMPREL, _DT_FLAGS, _DT_GNU_HASH = 23, 30, 0x6FFFFEF5
 _DF_SYMBOLIC = 2
 _STV_DEFAULT, _STV_PROTECTED = 0, 3
@@ -31,7 +31,7 @@ _RELA = struct.Struct("<QQq")
 
 
 class NotElf(ValueError):
-    """Not a shared object that can be read here."""
+    """Not a shared object for x86-64 or AArch64."""
 
 
 class Segment(NamedTuple):
@@ -52,14 +52,14 @@ class Slot(NamedTuple):
 
 
 class Image(Protocol):
-    """Where the bytes of a shared object come from, by the addresses in the object."""
+    """The bytes of a shared object, by the addresses in the object."""
 
     machine: int
-    segments: "list[Segment]"
+    segments: list[Segment]
     bias: int
 
     def read(self, vaddr: int, size: int) -> bytes:
-        """`size` bytes at `vaddr`; NotElf where the object has none."""
+        """`size` bytes at `vaddr`; NotElf if the object has none."""
 
 
 class FileImage:
@@ -82,17 +82,17 @@ class FileImage:
         if count == 0 or entry_size != _PROGRAM_HEADER.size:
             raise NotElf(f"{path} has no program headers")
         self.segments = [
-            _segment(self._bytes[at:at + entry_size])
+            _segment(self._bytes[at : at + entry_size])
             for at in range(table, table + count * entry_size, entry_size)
         ]
 
     def read(self, vaddr: int, size: int) -> bytes:
         for segment in self.segments:
             start = vaddr - segment.vaddr
-            if segment.kind == _PT_LOAD and 0 <= start and start + size <= segment.file_size:
+            if segment.kind == _PT_LOAD and start >= 0 and start + size <= segment.file_size:
                 at = segment.offset + start
-                return self._bytes[at:at + size]
-        raise NotElf(f"nothing lies at {vaddr:#x}")
+                return self._bytes[at : at + size]
+        raise NotElf(f"it has no bytes at {vaddr:#x}")
 
 
 def _segment(entry: bytes) -> Segment:
@@ -101,7 +101,7 @@ def _segment(entry: bytes) -> Segment:
 
 
 class SharedObject:
-    """The dynamic section of an image, and what it leads to."""
+    """The dynamic section of an image, and the tables that it points to."""
 
     def __init__(self, image: Image) -> None:
         self._image = image
@@ -110,7 +110,7 @@ class SharedObject:
         dynamic = next((s for s in image.segments if s.kind == _PT_DYNAMIC), None)
         if dynamic is None:
             raise NotElf("it is not dynamically linked")
-        self._entries: "list[tuple[int, int]]" = []
+        self._entries: list[tuple[int, int]] = []
         for tag, value in struct.iter_unpack("<qQ", image.read(dynamic.vaddr, dynamic.memory_size)):
             if tag == 0:
                 break
@@ -118,24 +118,18 @@ class SharedObject:
         self._values = dict(self._entries)
 
     @property
-    def soname(self) -> Optional[str]:
-        """DT_SONAME."""
-        at = self._values.get(_DT_SONAME)
-        return None if at is None else self._string(at)
-
-    @property
-    def needed(self) -> "list[str]":
+    def needed(self) -> list[str]:
         """DT_NEEDED: the libraries that it was linked against."""
         return [self._string(value) for tag, value in self._entries if tag == _DT_NEEDED]
 
     @property
     def symbolic(self) -> bool:
-        """Whether it was linked with -Bsymbolic. -Bsymbolic-functions leaves no such mark."""
+        """Whether it was linked with -Bsymbolic; -Bsymbolic-functions leaves no mark."""
         flags = self._values.get(_DT_FLAGS, 0)
         return _DT_SYMBOLIC in self._values or bool(flags & _DF_SYMBOLIC)
 
-    def address_of(self, name: str) -> Optional[int]:
-        """Where it defines a symbol that others can bind to; None where it does not."""
+    def address_of(self, name: str) -> int | None:
+        """The address of a symbol that it defines for others; None if it does not."""
         for index in self._candidates(name):
             symbol_name, info, other, section, value = self._symbol(index)
             visible = other & 3 in (_STV_DEFAULT, _STV_PROTECTED)
@@ -147,11 +141,11 @@ class SharedObject:
         """Whether it defines one of these."""
         return any(self.address_of(name) is not None for name in names)
 
-    def slots(self, names: "frozenset[str]") -> "list[Slot]":
+    def slots(self, names: frozenset[str]) -> list[Slot]:
         """The words that are filled with the address of one of `names`."""
         kinds = _ADDRESS_RELOCATIONS[self._image.machine]
         found = []
-        wanted: "dict[int, Optional[str]]" = {}
+        wanted: dict[int, str | None] = {}
         for offset, info in self._relocations():
             index = info >> 32
             if index == 0 or info & 0xFFFFFFFF not in kinds:
@@ -164,7 +158,7 @@ class SharedObject:
                 found.append(Slot(name_of_index, offset))
         return found
 
-    def _relocations(self) -> "Iterator[tuple[int, int]]":
+    def _relocations(self) -> Iterator[tuple[int, int]]:
         for table, size in ((_DT_RELA, _DT_RELASZ), (_DT_JMPREL, _DT_PLTRELSZ)):
             length = self._values.get(size, 0)
             if table in self._values and length:
@@ -178,7 +172,7 @@ class SharedObject:
         bias = self._image.bias
         return value - bias if bias and value >= bias else value
 
-    def _symbol(self, index: int) -> "tuple[str, int, int, int, int]":
+    def _symbol(self, index: int) -> tuple[str, int, int, int, int]:
         at = self._pointer(_DT_SYMTAB) + index * _SYMBOL.size
         name, info, other, section, value, _ = _SYMBOL.unpack(self._image.read(at, _SYMBOL.size))
         return self._string(name), info, other, section, value
@@ -188,9 +182,9 @@ class SharedObject:
         return self._image.read(self._pointer(_DT_STRTAB), self._values[_DT_STRSZ])
 
     def _string(self, at: int) -> str:
-        return self._strings[at:self._strings.index(b"\0", at)].decode()
+        return self._strings[at : self._strings.index(b"\0", at)].decode()
 
-    def _candidates(self, name: str) -> "Iterable[int]":
+    def _candidates(self, name: str) -> Iterable[int]:
         """Indices of the symbols that may have this name."""
         if _DT_GNU_HASH in self._values:
             return self._gnu_candidates(_gnu_hash(name.encode()))
@@ -199,7 +193,7 @@ class SharedObject:
             return range(1, count)
         return ()
 
-    def _gnu_candidates(self, wanted: int) -> "Iterator[int]":
+    def _gnu_candidates(self, wanted: int) -> Iterator[int]:
         table = self._pointer(_DT_GNU_HASH)
         buckets, first, bloom_size, bloom_shift = self._words(table, 4)
         if not buckets or not bloom_size:
@@ -219,7 +213,7 @@ class SharedObject:
                 return
             index += 1
 
-    def _words(self, vaddr: int, count: int) -> "tuple[int, ...]":
+    def _words(self, vaddr: int, count: int) -> tuple[int, ...]:
         return struct.unpack(f"<{count}I", self._image.read(vaddr, 4 * count))
 
 
@@ -231,5 +225,5 @@ def _gnu_hash(name: bytes) -> int:
 
 
 def open_file(path: Path) -> SharedObject:
-    """The shared object in a file; NotElf where it is none, OSError where it cannot be read."""
+    """The shared object in a file; NotElf if it is none, OSError if it cannot be read."""
     return SharedObject(FileImage(path))

@@ -1,6 +1,6 @@
 """Why the library could not be switched on. Each message says what to do.
 
-Whatever is raised, the process is as it was before: it runs on DeepSpeed's own code, all of it.
+After any of them the process is as it was before: all of it runs on DeepSpeed's own code.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ class ActivationError(RuntimeError):
         self.reason = reason
         self.remedy = remedy
 
-    def __reduce__(self) -> "tuple[type[ActivationError], tuple[str, str]]":
-        # Raised in a worker process, it is pickled for its parent.
+    def __reduce__(self) -> tuple[type[ActivationError], tuple[str, str]]:
+        # A worker process pickles it for its parent.
         return type(self), (self.reason, self.remedy)
 
 
@@ -24,11 +24,11 @@ class LibraryUnavailable(ActivationError):
 
 
 class UnsupportedDeepSpeed(ActivationError):
-    """The installed DeepSpeed is outside the releases that share the library's ABI."""
+    """The installed DeepSpeed is none of the releases that share the library's ABI."""
 
 
 class OpAlreadyLoaded(ActivationError):
-    """An op was loaded before, and the dynamic linker has bound its calls already."""
+    """An op is loaded, and the dynamic linker has bound its calls already."""
 
 
 class OpNotSwitchable(ActivationError):
@@ -36,4 +36,4 @@ class OpNotSwitchable(ActivationError):
 
 
 class NamesTaken(ActivationError):
-    """Another library offers the same functions to the whole process, and comes first."""
+    """Another library provides the same functions to the whole process, and comes first."""

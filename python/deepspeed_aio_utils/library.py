@@ -1,4 +1,4 @@
-"""The shared library that this package carries."""
+"""The shared library that comes with this package."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from pathlib import Path
 
 from .elf import MACHINES
 from .errors import LibraryUnavailable
-from .functions import SONAME
+from .symbols import SONAME
+
+LIBRARY = Path(__file__).with_name(SONAME)
+REINSTALL = (
+    "Install it again: 'pip install --force-reinstall .' in a checkout of its repository, or its wheel."
+)
 
 
 def library_path() -> Path:
-    """Where the shared library lies; LibraryUnavailable where this platform has none."""
+    """LIBRARY; LibraryUnavailable if it does not exist, or not for this platform."""
     if sys.platform != "linux" or platform.machine() not in MACHINES or sys.maxsize < 2**32:
         raise LibraryUnavailable(
             f"There is no library for {sys.platform} on {platform.machine()}; it exists for 64-bit "
             f"Linux on {' and '.join(MACHINES)}.",
-            "DeepSpeed works with its own code: leave out the line that switches the library on.",
+            "DeepSpeed works with its own code: remove the line that switches the library on.",
         )
-    path = Path(__file__).with_name(SONAME)
-    if not path.is_file():
+    if not LIBRARY.is_file():
         raise LibraryUnavailable(
-            f"{path} is missing: this is the package's source, or a broken installation.",
-            "Install it with 'pip install --force-reinstall .' at the repository's root.",
+            f"{LIBRARY} is missing: this is the package's source, or a broken installation.", REINSTALL
         )
-    return path
+    return LIBRARY
 
 
 def version_of(library: ctypes.CDLL) -> str:
-    """What the library says of itself."""
+    """The version that the library itself reports."""
     library.dsaio_version.restype = ctypes.c_char_p
-    answer: bytes = library.dsaio_version()
-    return answer.decode()
+    version: bytes = library.dsaio_version()
+    return version.decode()

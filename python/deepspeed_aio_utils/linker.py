@@ -1,12 +1,13 @@
-"""What the dynamic linker knows of this process: what is loaded, where, and what is bound to what."""
+"""What the dynamic linker knows about this process: which objects are loaded, and which symbols they have."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import platform
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Optional
 
 from . import elf
 
@@ -15,9 +16,14 @@ _process = ctypes.CDLL(None)
 
 class _ProgramHeader(ctypes.Structure):
     _fields_ = [
-        ("kind", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("offset", ctypes.c_uint64),
-        ("vaddr", ctypes.c_uint64), ("paddr", ctypes.c_uint64), ("file_size", ctypes.c_uint64),
-        ("memory_size", ctypes.c_uint64), ("align", ctypes.c_uint64),
+        ("kind", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("offset", ctypes.c_uint64),
+        ("vaddr", ctypes.c_uint64),
+        ("paddr", ctypes.c_uint64),
+        ("file_size", ctypes.c_uint64),
+        ("memory_size", ctypes.c_uint64),
+        ("align", ctypes.c_uint64),
     ]
 
 
@@ -25,8 +31,10 @@ class _LoadedInfo(ctypes.Structure):
     """The part of struct dl_phdr_info that is needed."""
 
     _fields_ = [
-        ("base", ctypes.c_uint64), ("name", ctypes.c_char_p),
-        ("headers", ctypes.POINTER(_ProgramHeader)), ("count", ctypes.c_uint16),
+        ("base", ctypes.c_uint64),
+        ("name", ctypes.c_char_p),
+        ("headers", ctypes.POINTER(_ProgramHeader)),
+        ("count", ctypes.c_uint16),
     ]
 
 
@@ -34,41 +42,46 @@ class _SymbolInfo(ctypes.Structure):
     """Dl_info."""
 
     _fields_ = [
-        ("file", ctypes.c_char_p), ("base", ctypes.c_void_p),
-        ("symbol", ctypes.c_char_p), ("address", ctypes.c_void_p),
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("symbol", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
     ]
 
 
-_Visitor = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(_LoadedInfo), ctypes.c_size_t, ctypes.c_void_p)
+_Visitor = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_LoadedInfo), ctypes.c_size_t, ctypes.c_void_p)
 
 _process.dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_SymbolInfo)]
 _process.dlclose.argtypes = [ctypes.c_void_p]
+_process.dlsym.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+_process.dlsym.restype = ctypes.c_void_p
 
 
 class MemoryImage:
-    """A shared object as it lies in the memory of this process."""
+    """A shared object in the memory of this process."""
 
-    def __init__(self, bias: int, segments: "list[elf.Segment]") -> None:
+    def __init__(self, bias: int, segments: list[elf.Segment]) -> None:
         self.bias = bias
         self.segments = segments
         self.machine = elf.MACHINES.get(platform.machine(), 0)
 
     def read(self, vaddr: int, size: int) -> bytes:
-        """`size` bytes at `vaddr`, which has to lie in a loaded segment."""
+        """`size` bytes at `vaddr`, which has to be in a loaded segment."""
         for segment in self.segments:
             start = vaddr - segment.vaddr
-            if segment.kind == 1 and 0 <= start and start + size <= segment.memory_size:
+            if segment.kind == 1 and start >= 0 and start + size <= segment.memory_size:
                 return ctypes.string_at(self.bias + vaddr, size)
         raise elf.NotElf(f"nothing is loaded at {vaddr:#x}")
 
 
-class Loaded(NamedTuple):
+@dataclass(frozen=True)
+class Loaded:
     """A shared object of this process."""
 
     path: Path
     image: MemoryImage
 
+    @cached_property
     def shared_object(self) -> elf.SharedObject:
         """Its symbols and relocations, read from memory."""
         return elf.SharedObject(self.image)
@@ -78,16 +91,16 @@ class Loaded(NamedTuple):
         return int.from_bytes(self.image.read(offset, 8), "little")
 
 
-def loaded() -> "list[Loaded]":
-    """Every shared object of this process, in the order of the dynamic linker; the program is not."""
+def loaded() -> list[Loaded]:
+    """Every shared object of this process, without the program itself, in the dynamic linker's order."""
     found = []
 
-    def visit(info: "ctypes._Pointer[_LoadedInfo]", _size: int, _data: Optional[int]) -> int:
+    def visit(info: ctypes._Pointer[_LoadedInfo], _size: int, _data: int | None) -> int:
         entry = info.contents
         if entry.name:
             segments = [
                 elf.Segment(h.kind, h.offset, h.vaddr, h.file_size, h.memory_size)
-                for h in entry.headers[:entry.count]
+                for h in entry.headers[: entry.count]
             ]
             path = Path(os.fsdecode(entry.name))
             found.append(Loaded(path, MemoryImage(entry.base, segments)))
@@ -97,34 +110,33 @@ def loaded() -> "list[Loaded]":
     return found
 
 
-def file_of(address: int) -> Optional[Path]:
-    """The shared object that an address of this process lies in."""
+def file_of(address: int) -> Path | None:
+    """The shared object that contains an address of this process."""
     info = _SymbolInfo()
     if not _process.dladdr(address, ctypes.byref(info)) or not info.file:
         return None
     return Path(os.fsdecode(info.file))
 
 
-def global_address(name: str) -> Optional[int]:
-    """What the process as a whole has under this name: what an object loaded next is bound to."""
-    try:
-        return ctypes.cast(getattr(_process, name), ctypes.c_void_p).value
-    except AttributeError:
-        return None
+def global_address(name: str) -> int | None:
+    """The address that an object loaded next would bind this symbol to; None if there is none."""
+    # Not getattr(_process, name), which caches: after dlclose() it would return an old address.
+    address: int | None = _process.dlsym(_process._handle, name.encode())
+    return address
 
 
-def load_for_all(path: Path) -> ctypes.CDLL:
-    """Loads a library so that objects loaded later bind to it; OSError where that fails."""
+def load_global(path: Path) -> ctypes.CDLL:
+    """Loads a library so that objects loaded later bind to it; OSError if that fails."""
     return ctypes.CDLL(str(path), mode=os.RTLD_NOW | os.RTLD_GLOBAL)
 
 
 def unload(library: ctypes.CDLL) -> None:
-    """Takes back load_for_all()."""
+    """Undoes load_global()."""
     _process.dlclose(library._handle)
 
 
-def same_file(one: Optional[Path], other: Path) -> bool:
-    """Whether two paths lead to one file, though it may have been removed."""
+def same_file(one: Path | None, other: Path) -> bool:
+    """Whether two paths name one file, even if it has been removed."""
     if one is None:
         return False
     try:

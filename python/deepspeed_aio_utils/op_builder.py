@@ -1,5 +1,5 @@
-"""DeepSpeed's own builders of async_io and pin_memory, with this library in place of the sources that it
-replaces. For those who build ops themselves; DeepSpeed's files stay as they are.
+"""DeepSpeed's builders of async_io and pin_memory, with this library in place of the sources that it
+replaces. For users who build ops themselves; DeepSpeed's files are not changed.
 
 On first use (JIT), before anything else loads the ops:
 
@@ -17,13 +17,14 @@ import os
 import runpy
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from .binding import bound_to_library, loaded_ops
-from .deepspeed_install import require_served, require_served_release
+from .deepspeed_install import require_supported_release
 from .errors import ActivationError, OpAlreadyLoaded
-from .functions import SONAME
 from .library import library_path
+from .releases import require_supported
+from .symbols import SONAME
 
 if TYPE_CHECKING:
     AsyncIOBuilder: Any
@@ -32,30 +33,30 @@ if TYPE_CHECKING:
 else:
     _Builder = object
 
-# The files whose functions the library has.
+# The files whose functions are in the library.
 REPLACED = ("deepspeed_aio_utils.cpp", "page_alloc.cpp")
 
 
 def linked_with_library(builder: type) -> type:
     """DeepSpeed's AsyncIOBuilder or PinMemoryBuilder, of any accelerator, with this library linked in.
 
-    The class that comes out is used as the one that went in: `load()`, `jit_load()`, `builder()`.
+    The new class is used as the old one: `load()`, `jit_load()`, `builder()`.
     """
     original: Any = builder
 
     def load(self: Any, verbose: bool = False) -> Any:
-        require_served_release()
-        _refuse_other_op(self.name)
+        require_supported_release()
+        _check_other_op_is_not_loaded(self.name)
         if self.name == "async_io":
-            # From 0.19.5 on DeepSpeed loads its own pin_memory here, where none is loaded yet.
+            # From era 4 (releases.txt) on DeepSpeed would load its own pin_memory here.
             pin_memory = _builder_of_accelerator("PinMemoryBuilder")
             if pin_memory is not None:
                 linked_with_library(pin_memory)().load(verbose=verbose)
         module = original.load(self, verbose=verbose)
-        _refuse_other_op(self.name)
+        _check_other_op_is_not_loaded(self.name)
         return module
 
-    # DeepSpeed's PinMemoryBuilder.load() goes on to the load() of whatever is above type(self).
+    # DeepSpeed's PinMemoryBuilder.load() calls super(type(self), self).load().
     above = type("_Above", (), {"load": _op_builder(builder).load})
     return type(builder.__name__, (above, _Linked, builder), {"load": load, "__doc__": builder.__doc__})
 
@@ -66,86 +67,88 @@ def _op_builder(builder: type) -> Any:
 
 
 class _Linked(_Builder):  # type: ignore[misc]
-    """What is different from DeepSpeed's builder, which comes next in the order of resolution."""
+    """What is different from DeepSpeed's builder, which comes next in the method resolution order."""
 
     name: str
     jit_mode: bool
 
-    def sources(self) -> "list[str]":
+    def sources(self) -> list[str]:
         return [s for s in super().sources() if os.path.basename(s) not in REPLACED]
 
-    def extra_ldflags(self) -> "list[str]":
-        flags: "list[str]" = list(super().extra_ldflags())
+    def extra_ldflags(self) -> list[str]:
+        flags: list[str] = list(super().extra_ldflags())
         directory = str(library_path().parent)
         if self.name.startswith("async_io") and "-laio" not in flags:
-            # DeepSpeed's CUDA builder forgets it where there is no CUDA.
+            # DeepSpeed's CUDA builder omits it on a machine without CUDA.
             flags.append("-laio")
         flags += [f"-L{directory}", f"-l:{SONAME}"]
         if not self.jit_mode:
-            # The op lies in deepspeed/ops/<folder>, and the library in a sibling of deepspeed.
+            # The op is in deepspeed/ops/<folder>, and the library in a sibling of deepspeed.
             flags.append("-Wl,-rpath,$ORIGIN/../../../deepspeed_aio_utils")
         flags.append(f"-Wl,-rpath,{directory}")
         return flags
 
     def builder(self) -> Any:
         extension = super().builder()
-        # DeepSpeed's CPU builder forgets the linker's flags here: its own op lacks even io_submit.
-        given: "list[str]" = extension.extra_link_args
+        # DeepSpeed's CPU builder omits the linker flags here: its own op lacks even io_submit.
+        given: list[str] = extension.extra_link_args
         given += [flag for flag in self.extra_ldflags() if flag and flag not in given]
         return extension
 
     def jit_load(self, verbose: bool = True) -> Any:
-        # In torch's cache an op of its own, that the unchanged builder does not overwrite.
+        # An op of its own in torch's cache, so that the original builder does not overwrite it.
         name, self.name = self.name, f"{self.name}_dsaio"
         try:
             module = super().jit_load(verbose=verbose)
         finally:
             self.name = name
-        # What DeepSpeed asks for later is this one.
+        # DeepSpeed takes it from here later.
         _op_builder(type(self))._loaded_ops[name] = module
         return module
 
 
-def _refuse_other_op(name: str) -> None:
-    """OpAlreadyLoaded where an op of that name runs on its own code."""
+def _check_other_op_is_not_loaded(name: str) -> None:
+    """Raises OpAlreadyLoaded if an op of that name runs on its own code."""
     for op in loaded_ops():
         if op.path.name.startswith(name) and not bound_to_library(op):
             raise OpAlreadyLoaded(
                 f"{op.path} is loaded, and it runs on DeepSpeed's own code.",
-                "Where DeepSpeed was installed with DS_BUILD_OPS or DS_BUILD_AIO, build these ops with "
-                "'python -m deepspeed_aio_utils.op_builder'; else call load() before anything that "
+                "If DeepSpeed was installed with DS_BUILD_OPS or DS_BUILD_AIO, build these ops with "
+                "'python -m deepspeed_aio_utils.op_builder'; otherwise call load() before anything that "
                 "uses DeepSpeed's I/O.",
             )
 
 
-def _builder_of_accelerator(name: str) -> Optional[type]:
+def _builder_of_accelerator(name: str) -> type | None:
     from deepspeed.accelerator import get_accelerator
 
     found = get_accelerator().get_op_builder(name)
-    # An accelerator answers with a stand-in of its own where it has none.
+    # An accelerator returns a placeholder class of its own if it has none.
     return found if isinstance(found, type) and found.__name__ == name else None
 
 
 def __getattr__(name: str) -> type:
-    """AsyncIOBuilder and PinMemoryBuilder, of the accelerator that DeepSpeed runs on."""
+    """AsyncIOBuilder and PinMemoryBuilder of the accelerator that DeepSpeed runs on."""
     if name not in ("AsyncIOBuilder", "PinMemoryBuilder"):
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    require_served_release()
+    require_supported_release()
     builder = _builder_of_accelerator(name)
     if builder is None:
         raise AttributeError(
-            f"this DeepSpeed has no {name} for its accelerator (PinMemoryBuilder came with 0.19.5)")
+            f"this DeepSpeed has no {name} for its accelerator (older releases have no PinMemoryBuilder)"
+        )
     return linked_with_library(builder)
 
 
-def main(command: "list[str]") -> None:
+def main(command: list[str]) -> None:
     """Runs DeepSpeed's setup.py with the builders of its source tree replaced, in this process."""
     tree = Path.cwd()
     if not command or not (tree / "op_builder" / "all_ops.py").is_file():
         raise SystemExit(
             "usage, in a source tree of DeepSpeed: DS_BUILD_AIO=1 "
-            "python -m deepspeed_aio_utils.op_builder setup.py bdist_wheel")
-    require_served((tree / "version.txt").read_text(encoding="utf-8").strip(), tree)
+            "python -m deepspeed_aio_utils.op_builder setup.py bdist_wheel"
+        )
+    require_supported((tree / "version.txt").read_text(encoding="utf-8").strip(), tree)
     if sys.path[0] != str(tree):
         sys.path.insert(0, str(tree))
     from op_builder.all_ops import ALL_OPS

@@ -1,11 +1,11 @@
-"""The lines of a report: what was looked at, what was found, and what to do where it is not OK."""
+"""The lines of a report: what was checked, what was found, and what to do if it is not OK."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict, dataclass, field
-from typing import Any, Optional, TextIO
+from typing import Any, TextIO
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -15,17 +15,17 @@ _COLORS = {OK: "\033[92m", WARNING: "\033[93m", FAILED: "\033[91m"}
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     status: str
     value: str
-    remedy: Optional[str] = None
-    """What to do; always there where the status is not OK."""
+    remedy: str | None = None
+    """What to do; given exactly if the status is not OK."""
 
     def __post_init__(self) -> None:
         if (self.status == OK) == (self.remedy is not None):
-            raise ValueError(f"{self.name}: a remedy belongs to each line that is not OK, and to no other")
+            raise ValueError(f"{self.name}: give a remedy exactly if the status is not OK")
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Report:
 
     out: TextIO
     as_json: bool = False
-    lines: "list[Line]" = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
 
     def section(self, title: str) -> None:
         """Starts a group of lines."""
@@ -55,16 +55,15 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether a line failed. A warning is no failure."""
+        """Whether a line failed; a warning does not count."""
         return any(line.status == FAILED for line in self.lines)
 
     def finish(self, **facts: Any) -> int:
-        """Prints the sum of it; the exit status."""
+        """Prints the summary; the exit status."""
         counts = {status: sum(line.status == status for line in self.lines) for status in _TAGS}
         if self.as_json:
             lines = [asdict(line) for line in self.lines]
-            json.dump({"ok": not self.failed, "counts": counts, "lines": lines, **facts}, self.out,
-                      indent=2)
+            json.dump({"ok": not self.failed, "counts": counts, "lines": lines, **facts}, self.out, indent=2)
             print(file=self.out)
         else:
             warnings = f", {counts[WARNING]} warnings" if counts[WARNING] else ""
@@ -75,5 +74,5 @@ class Report:
 
 
 def stderr(text: str) -> None:
-    """Tells someone who is waiting."""
+    """Prints a message that is not part of the report."""
     print(f"deepspeed_aio_utils: {text}", file=sys.stderr, flush=True)

@@ -13,10 +13,10 @@ from .activation import activate
 ON_STARTUP = Path(__file__).with_name("on_startup")
 
 
-def run(command: "list[str]") -> None:
+def run(command: list[str]) -> None:
     """Runs `script.py ...`, `-m module ...` or `program ...`; a program does not return."""
     activate()
-    _reach_children()
+    _switch_on_in_children()
     if command[0] == "-m":
         if len(command) < 2:
             raise SystemExit("deepspeed_aio_utils run: -m needs the name of a module.")
@@ -27,7 +27,7 @@ def run(command: "list[str]") -> None:
             raise SystemExit(f"deepspeed_aio_utils run: there is no file {command[0]}.")
         sys.argv = command
         if not getattr(sys.flags, "safe_path", False):
-            # Where `python -m` has the current directory, `python script.py` has the script's.
+            # `python -m` puts the current directory here, `python script.py` the script's.
             sys.path[0] = str(Path(command[0]).resolve().parent)
         runpy.run_path(command[0], run_name="__main__")
     else:
@@ -42,7 +42,7 @@ def run(command: "list[str]") -> None:
         os.execv(program, command)
 
 
-def _reach_children() -> None:
-    """Has each Python that this process starts switch the library on, too."""
+def _switch_on_in_children() -> None:
+    """Makes each Python that this process starts switch the library on, too."""
     entries = [str(ON_STARTUP)] + [e for e in os.environ.get("PYTHONPATH", "").split(os.pathsep) if e]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(entries))

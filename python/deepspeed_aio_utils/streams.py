@@ -11,7 +11,7 @@ from typing import TextIO
 
 
 @contextmanager
-def report_stream() -> "Iterator[TextIO]":
+def report_stream() -> Iterator[TextIO]:
     """Standard output for the report alone: everything else that is printed goes to stderr."""
     sys.stdout.flush()
     saved = os.dup(1)
@@ -26,8 +26,8 @@ def report_stream() -> "Iterator[TextIO]":
 
 
 @contextmanager
-def quiet() -> "Iterator[None]":
-    """Prints what is printed only where it ends in an exception."""
+def quiet() -> Iterator[None]:
+    """Shows what is printed only if it ends in an exception."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

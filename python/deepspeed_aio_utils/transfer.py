@@ -11,14 +11,14 @@ from typing import Any
 
 
 def load_op() -> Any:
-    """DeepSpeed's async_io module, compiled first where it has to be (and pin_memory, from 0.19.5)."""
+    """DeepSpeed's async_io module, compiled first if necessary, as is pin_memory in newer releases."""
     from deepspeed.accelerator import get_accelerator
 
     return get_accelerator().create_op_builder("AsyncIOBuilder").load(verbose=False)
 
 
 @contextmanager
-def pinned_tensor(handle: Any, size: int) -> "Iterator[Any]":
+def pinned_tensor(handle: Any, size: int) -> Iterator[Any]:
     """A page-locked tensor of `size` bytes, from DeepSpeed's own allocator."""
     import torch
 
@@ -30,8 +30,8 @@ def pinned_tensor(handle: Any, size: int) -> "Iterator[Any]":
 
 
 @contextmanager
-def scratch_file(directory: Path) -> "Iterator[str]":
-    """The name of a file that is gone afterwards."""
+def scratch_file(directory: Path) -> Iterator[str]:
+    """The name of a temporary file."""
     fd, name = tempfile.mkstemp(dir=directory, prefix=".deepspeed_aio_utils-")
     os.close(fd)
     try:
@@ -43,7 +43,7 @@ def scratch_file(directory: Path) -> "Iterator[str]":
 def round_trip(op: Any, directory: Path, size: int, overlap: bool) -> None:
     """Writes a tensor of random bytes, reads it back, and compares both with the file's bytes.
 
-    Raises AssertionError with a sentence where they differ.
+    Raises AssertionError with a sentence if they differ.
     """
     import torch
 

@@ -27,48 +27,38 @@ class DeepSpeed:
         return BUILD / f"venv-{self.release}"
 
     @property
-    def site(self):
-        (found,) = self.root.glob("lib/python3*/site-packages")
-        return found
-
-    @property
     def library(self):
-        return self.site / "deepspeed_aio_utils" / "libdeepspeed_aio_utils.so"
+        (site,) = self.root.glob("lib/python3*/site-packages")
+        return site / "deepspeed_aio_utils" / "libdeepspeed_aio_utils.so"
 
     @property
     def extensions(self):
         """Where torch keeps what it compiles for this release."""
         return BUILD / f"ext-{self.release}{'' if self.accelerator == 'cpu' else self.accelerator}"
 
-    @property
-    def has_pin_memory(self):
-        return tuple(map(int, self.release.split("."))) >= (0, 19, 5)
-
-    def variables(self, **more):
+    def run(self, *arguments, cwd=None, **variables):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "DS", "LD_"))}
-        return {**kept, "DS_ACCELERATOR": self.accelerator, "HOME": str(self.work),
-                "TORCH_EXTENSIONS_DIR": str(self.extensions), "PYTHONDONTWRITEBYTECODE": "1",
-                **{k: str(v) for k, v in more.items()}}
+        own = {"DS_ACCELERATOR": self.accelerator, "HOME": self.work, "PYTHONDONTWRITEBYTECODE": "1"}
+        own = {**own, "TORCH_EXTENSIONS_DIR": self.extensions, **variables}
+        env = {**kept, **{k: str(v) for k, v in own.items()}}
+        command = [str(self.root / "bin" / "python"), *map(str, arguments)]
+        options = {"text": True, "capture_output": True, "timeout": 3600}
+        return subprocess.run(command, cwd=cwd or self.work, env=env, **options)
 
-    def run(self, *arguments, cwd=None, python=None, **variables):
-        return subprocess.run(
-            [str(python or self.root / "bin" / "python"), *map(str, arguments)], text=True,
-            capture_output=True, cwd=cwd or self.work, env=self.variables(**variables), timeout=3600)
-
-    def answer(self, *arguments, **options):
+    def answer(self, *arguments, **variables):
         """The last line of the output, as JSON: DeepSpeed prints, too."""
-        done = self.run(*arguments, **options)
+        done = self.run(*arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    def move(self, how, **options):
+    def move(self, how, **variables):
         """Runs move_tensors.py; the library that each function of the loaded ops was bound to."""
-        return self.answer(HERE / "move_tensors.py", how, self.work, **options)
+        return self.answer(HERE / "move_tensors.py", how, self.work, **variables)
 
 
 @pytest.fixture(params=RELEASES)
 def deepspeed(request, tmp_path):
-    # A real file system, which /tmp need not be.
+    # On a real file system, which /tmp need not be.
     work = BUILD / "work" / tmp_path.name
     work.mkdir(parents=True, exist_ok=True)
     yield DeepSpeed(request.param, work)
@@ -78,8 +68,9 @@ def deepspeed(request, tmp_path):
 @pytest.fixture
 def compiled(deepspeed):
     """The release with its ops compiled by DeepSpeed itself."""
-    code = ("from deepspeed.ops.op_builder import AsyncIOBuilder\n"
-            "print(AsyncIOBuilder().load(verbose=False).__file__)")
-    done = deepspeed.run("-c", code)
-    assert done.returncode == 0, done.stdout + done.stderr
+    code = (
+        "import json; from deepspeed.ops.op_builder import AsyncIOBuilder;"
+        "print(json.dumps(AsyncIOBuilder().load(verbose=False).__file__))"
+    )
+    assert deepspeed.answer("-c", code)
     return deepspeed

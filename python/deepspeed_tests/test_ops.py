@@ -10,18 +10,36 @@ import tarfile
 import pytest
 from conftest import BUILD, HERE, DeepSpeed
 
-PACKAGE = HERE.parent / "deepspeed_aio_utils"
+from deepspeed_aio_utils.releases import ERAS, NEWEST
+
 ALLOCATOR = "ds_page_aligned_alloc"
 ASYNC_IO = {
-    "get_file_size", "io_prep_context::io_prep_context", "io_prep_context::prep_iocbs",
-    "io_prep_generator::io_prep_generator", "io_prep_generator::prep_iocbs",
+    "get_file_size",
+    "io_prep_context::io_prep_context",
+    "io_prep_context::prep_iocbs",
+    "io_prep_generator::io_prep_generator",
+    "io_prep_generator::prep_iocbs",
     "io_xfer_ctxt::io_xfer_ctxt",
 }
+LOAD = "from deepspeed.ops.op_builder import AsyncIOBuilder; AsyncIOBuilder().load(verbose=False)"
+
+# Prints "on" or the exception; then whether anything of the library is in the process.
+TRY = """
+import json
+import deepspeed_aio_utils as d
+{before}
+try:
+    d.activate()
+    outcome = "on"
+except d.ActivationError as error:
+    outcome = f"{{type(error).__name__}}: {{error}}"
+print(json.dumps([outcome, "libdeepspeed_aio_utils.so" in open("/proc/self/maps").read()]))
+"""
 
 
 def functions_of(deepspeed):
     """What each op calls."""
-    if deepspeed.has_pin_memory:
+    if ERAS[deepspeed.release] >= 4:
         return {"async_io": ASYNC_IO, "pin_memory": {ALLOCATOR}}
     return {"async_io": ASYNC_IO | {ALLOCATOR}}
 
@@ -29,37 +47,40 @@ def functions_of(deepspeed):
 def expect(deepspeed, answer, library, suffix=""):
     """Each function of each op is bound to `library`; None: to the op itself."""
     assert answer["moved"] == 192
-    bindings = {os.path.basename(op).split(".")[0]: (op, bound)
-                for op, bound in answer["bindings"].items()}
+    bindings = {os.path.basename(op).split(".")[0]: (op, found) for op, found in answer["bindings"].items()}
     functions = functions_of(deepspeed)
     assert set(bindings) == {kind + suffix for kind in functions}
     for kind, wanted in functions.items():
-        op, bound = bindings[kind + suffix]
-        assert bound == {function: str(library or op) for function in wanted}
+        op, found = bindings[kind + suffix]
+        assert found == dict.fromkeys(wanted, str(library or op))
 
 
-def test_ops_that_deepspeed_compiled_run_on_the_library(compiled):
-    answer = compiled.move("activated")
-    assert answer["active"]
-    expect(compiled, answer, compiled.library)
+@pytest.mark.parametrize("how", ["activated", "original"])
+def test_ops_that_deepspeed_compiled(compiled, how):
+    answer = compiled.move(how)
+    assert answer["active"] == (how == "activated")
+    expect(compiled, answer, compiled.library if how == "activated" else None)
 
 
-def test_without_it_they_run_on_their_own_code(compiled):
-    answer = compiled.move("original")
-    assert not answer["active"]
-    expect(compiled, answer, None)
-
-
-def test_check_agrees(compiled):
+def test_check(compiled):
     done = compiled.run("-m", "deepspeed_aio_utils", "check", "--json", "--dir", compiled.work)
     report = json.loads(done.stdout)
     assert done.returncode == 0 and report["ok"], done.stdout + done.stderr
     assert report["deepspeed"] == compiled.release
-    bound = {(os.path.basename(b["op"]), b["function"]): b["library"] for b in report["bindings"]}
-    assert bound == {(f"{kind}.so", function): str(compiled.library)
-                     for kind, functions in functions_of(compiled).items() for function in functions}
-    names = {line["name"] for line in report["lines"]}
-    assert {"sequential", "overlapped"} <= names
+    found = {(os.path.basename(b["op"]), b["function"]): b["library"] for b in report["bindings"]}
+    functions = functions_of(compiled)
+    wanted = [(f"{kind}.so", function) for kind in functions for function in functions[kind]]
+    assert found == dict.fromkeys(wanted, str(compiled.library))
+    assert {"sequential", "overlapped"} <= {line["name"] for line in report["lines"]}
+
+
+def test_after_deepspeed_loaded_its_ops(compiled):
+    outcome, loaded = compiled.answer("-c", TRY.format(before=LOAD))
+    assert outcome.startswith("OpAlreadyLoaded: ") and not loaded
+
+
+def test_importing_deepspeed_first_is_early_enough(compiled):
+    assert compiled.answer("-c", TRY.format(before="import deepspeed, deepspeed.ops")) == ["on", True]
 
 
 def test_the_builders_link_the_library(deepspeed):
@@ -67,20 +88,20 @@ def test_the_builders_link_the_library(deepspeed):
     assert not answer["active"]
     expect(deepspeed, answer, deepspeed.library, suffix="_dsaio")
     for op in answer["bindings"]:
-        symbols = subprocess.run(["nm", "-D", "--defined-only", op], text=True, capture_output=True,
-                                 check=True).stdout
+        symbols = subprocess.check_output(["nm", "-D", "--defined-only", op], text=True)
         assert "prep_iocbs" not in symbols and ALLOCATOR not in symbols
-    # The unchanged builder's own cache is untouched, and DeepSpeed gets what was loaded.
-    code = ("import json\nfrom deepspeed_aio_utils.op_builder import AsyncIOBuilder as Ours\n"
-            "ours = Ours().load(verbose=False)\n"
-            "from deepspeed.ops.op_builder import AsyncIOBuilder\n"
-            "print(json.dumps(AsyncIOBuilder().load(verbose=False) is ours))")
+    # The original builder's own cache is unchanged, and DeepSpeed gets what was loaded.
+    code = (
+        "import json; from deepspeed_aio_utils.op_builder import AsyncIOBuilder as Ours;"
+        "ours = Ours().load(verbose=False); from deepspeed.ops.op_builder import AsyncIOBuilder;"
+        "print(json.dumps(AsyncIOBuilder().load(verbose=False) is ours))"
+    )
     assert deepspeed.answer("-c", code) is True
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "cuda"])
-def test_what_the_builders_build_ahead_of_time(deepspeed, accelerator):
-    """Sources and flags; without a GPU and without a CUDA toolkit that is what can be had of cuda."""
+def test_sources_and_flags_of_an_op_built_ahead_of_time(deepspeed, accelerator):
+    """For cuda, too, which needs neither a GPU nor a CUDA toolkit."""
     chosen = DeepSpeed(deepspeed.release, deepspeed.work, accelerator)
     code = """
 import json
@@ -97,71 +118,72 @@ print(json.dumps([kinds, extension.sources, extension.extra_link_args]))
     assert link.count("-l:libdeepspeed_aio_utils.so") == 1 and link.count("-laio") == 1
 
 
+def pip(*arguments):
+    subprocess.run([sys.executable, "-m", "pip", *arguments], check=True)
+
+
 def source_tree(release):
     """DeepSpeed's source distribution, unpacked."""
     tree = BUILD / f"deepspeed-{release}-source"
     if not (tree / "setup.py").exists():
         archives = BUILD / "archives"
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary",
-                        ":all:", "--no-build-isolation", "-d", archives, f"deepspeed=={release}"],
-                       check=True)
+        options = ["--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", archives]
+        pip("download", *options, f"deepspeed=={release}")
         (archive,) = archives.glob(f"deepspeed-{release}*.tar.gz")
         shutil.rmtree(tree, ignore_errors=True)
         with tarfile.open(archive) as file:
             top = file.getnames()[0].split("/")[0]
-            file.extractall(BUILD / "archives")
-        (BUILD / "archives" / top).rename(tree)
+            file.extractall(archives)
+        (archives / top).rename(tree)
     return tree
 
 
 def test_ops_built_ahead_of_time_link_the_library(deepspeed):
-    """As with DS_BUILD_AIO=1, on the newest release: one wheel takes minutes."""
-    if deepspeed.release != "0.19.8":
-        pytest.skip("built ahead of time is the newest release alone")
+    """As with DS_BUILD_AIO=1."""
+    if deepspeed.release != NEWEST:
+        pytest.skip("only the newest release is built ahead of time: one wheel takes minutes")
     tree = source_tree(deepspeed.release)
     before = {p: p.read_bytes() for p in tree.glob("op_builder/**/*.py")}
-    # An earlier run's, unless the builders have changed since.
-    changed = (PACKAGE / "op_builder.py").stat().st_mtime
+    # An earlier run's wheel, unless the builders have changed since.
+    changed = (HERE.parent / "deepspeed_aio_utils" / "op_builder.py").stat().st_mtime
     wheels = [w for w in (tree / "dist").glob("*.whl") if w.stat().st_mtime > changed]
     if not wheels:
-        done = deepspeed.run("-m", "deepspeed_aio_utils.op_builder", "setup.py", "bdist_wheel", cwd=tree,
-                             DS_BUILD_AIO=1, DS_BUILD_PIN_MEMORY=1)
+        command = ["-m", "deepspeed_aio_utils.op_builder", "setup.py", "bdist_wheel"]
+        done = deepspeed.run(*command, cwd=tree, DS_BUILD_AIO=1, DS_BUILD_PIN_MEMORY=1)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         wheels = list((tree / "dist").glob("*.whl"))
     assert {p: p.read_bytes() for p in before} == before
     site = deepspeed.work / "site"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
-                    "--target", site, *wheels], check=True)
+    pip("install", "--quiet", "--no-deps", "--no-index", "--target", site, *wheels)
     answer = deepspeed.move("prebuilt", PYTHONPATH=site)
     assert answer["module"].startswith(str(site / "deepspeed" / "ops" / "aio"))
     assert not answer["active"]
     expect(deepspeed, answer, deepspeed.library, suffix="_op")
-    shutil.rmtree(site)
 
 
-def test_ds_io_runs_unchanged(compiled):
+def test_ds_io(compiled):
     """It moves its files in processes that multiprocessing spawns."""
-    size = 16 << 20
-    arguments = ["--handle"] if compiled.release == "0.16.0" else ["--engine", "aio_handle"]
-    arguments += ["--folder", compiled.work, "--io_size", size, "--loops", "1"]
-    if compiled.run(compiled.root / "bin" / "ds_io", *arguments).returncode != 0:
-        # That of 0.16.0 pins with torch, which needs a GPU's driver.
+    program = compiled.root / "bin" / "ds_io"
+    has_engines = "--engine" in compiled.run(program, "--help").stdout
+    arguments = ["--engine", "aio_handle"] if has_engines else ["--handle"]
+    arguments += ["--folder", compiled.work, "--io_size", 16 << 20, "--loops", "1"]
+    if compiled.run(program, *arguments).returncode != 0:
+        # That of the oldest release pins with torch, which needs a GPU's driver.
         pytest.skip("ds_io does not run on this machine, without the library either")
-    done = compiled.run("-m", "deepspeed_aio_utils", "run", compiled.root / "bin" / "ds_io",
-                        *arguments, LD_DEBUG="bindings", LD_DEBUG_OUTPUT=compiled.work / "bindings")
+    log = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": compiled.work / "bindings"}
+    done = compiled.run("-m", "deepspeed_aio_utils", "run", program, *arguments, **log)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "GB/s" in done.stdout + done.stderr or "GB/sec" in done.stdout + done.stderr
-    logs = [p.read_text(errors="replace") for p in compiled.work.glob("bindings.*")]
-    to_library = [line for log in logs for line in log.splitlines()
-                  if "async_io.so [0] to" in line and "prep_iocbs" in line]
-    assert to_library and all(str(compiled.library) in line for line in to_library)
+    assert "GB/s" in done.stdout + done.stderr
+    text = "".join(p.read_text(errors="replace") for p in compiled.work.glob("bindings.*"))
+    bound = [line for line in text.splitlines() if "async_io.so [0] to" in line and "prep_iocbs" in line]
+    assert bound and all(str(compiled.library) in line for line in bound)
 
 
-def test_bench_compares_the_two(compiled):
-    done = compiled.run("-m", "deepspeed_aio_utils", "bench", "--json", "--dir", compiled.work, "--size",
-                        "64MiB", "--rounds", "2")
+def test_bench(compiled):
+    options = ["--json", "--dir", compiled.work, "--size", "64MiB", "--rounds", "2"]
+    done = compiled.run("-m", "deepspeed_aio_utils", "bench", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     turns = json.loads(done.stdout)["turns"]
-    assert {name: len(figures) for name, figures in turns.items()} == {
-        "DeepSpeed's own": 2, "this library": 2}
+    counts = {name: len(figures) for name, figures in turns.items()}
+    assert counts == {"DeepSpeed's own": 2, "this library": 2}
     assert [p.name for p in compiled.work.iterdir() if p.name.startswith(".deepspeed_aio")] == []

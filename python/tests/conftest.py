@@ -2,42 +2,39 @@
 stand-ins for DeepSpeed's ops, compiled from DeepSpeed's own sources without torch.
 """
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-# Shared with the C++ harness, which installs the same (proof/cpp_tests/cmake/Originals.cmake).
-ORIGINALS = ROOT / "build" / "test" / "originals"
-# The last before and the last after 0.19.5, which moved the allocator to a file of its own.
-RELEASES = ("0.18.9", "0.19.8")
+from deepspeed_aio_utils.releases import NEWEST, OLDEST
 
-# How an op may have been compiled, and how a refusal names that.
+ROOT = Path(__file__).resolve().parents[2]
+# Shared with the C++ tests, which install the same (proof/cpp_tests/cmake/Originals.cmake).
+ORIGINALS = ROOT / "build" / "test" / "originals"
+
+# How an op may have been built so that it cannot be switched, and how the error names that.
 UNSWITCHABLE = {
-    "hidden": (["-fvisibility=hidden"], "hidden visibility"),
-    "symbolic": (["-Wl,-Bsymbolic"], "-Bsymbolic,"),
-    "symbolic_functions": (["-Wl,-Bsymbolic-functions"], "-Bsymbolic-functions"),
+    "hidden": ("-fvisibility=hidden", "hidden visibility"),
+    "symbolic": ("-Wl,-Bsymbolic", "-Bsymbolic,"),
+    "symbolic_functions": ("-Wl,-Bsymbolic-functions", "-Bsymbolic-functions"),
 }
 
 
-def missing(reason):
-    """A skip; where CI is set a failure, because what is missing can be installed."""
-    if "CI" in os.environ:
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def run(*command, **options):
-    """A command's outcome, with its output as text."""
-    return subprocess.run(
-        [str(part) for part in command], text=True, capture_output=True, timeout=600, **options)
+    """The outcome of a command, with its output as text."""
+    command = [str(part) for part in command]
+    return subprocess.run(command, text=True, capture_output=True, timeout=600, **options)
 
 
 def succeed(*command, **options):
@@ -47,20 +44,26 @@ def succeed(*command, **options):
 
 
 def clean_environment():
-    """Nothing of the caller's that changes which Python code or which library is used."""
+    """Without the caller's variables that change which Python code or which library is used."""
     dropped = ("PYTHON", "LD_", "DSAIO_", "DS_", "TORCH_")
     return {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    # To try one that was built elsewhere.
-    if "DSAIO_TEST_WHEEL" in os.environ:
-        return Path(os.environ["DSAIO_TEST_WHEEL"])
+    """Built from a source distribution of the checkout, so that both are tested by one build."""
     directory = tmp_path_factory.mktemp("wheel")
-    done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", directory, ROOT,
-               env=clean_environment())
-    assert done.returncode == 0, done.stdout + done.stderr
+    code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    succeed(sys.executable, "-c", code, directory, cwd=ROOT, env=clean_environment())
+    (archive,) = directory.glob("*.tar.gz")
+    # Always in the same place, so that cargo compiles nothing again that has not changed.
+    source = ROOT / "build" / "test" / "sdist"
+    shutil.rmtree(source, ignore_errors=True)
+    with tarfile.open(archive) as file:
+        file.extractall(source)
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment()}
+    options = ["--no-deps", "--no-build-isolation", "-w", directory]
+    succeed(sys.executable, "-m", "pip", "wheel", *options, *source.iterdir(), env=env)
     (found,) = directory.glob("*.whl")
     return found
 
@@ -86,8 +89,8 @@ class Environment:
         return self.package / "libdeepspeed_aio_utils.so"
 
     def variables(self, **more):
-        return {**clean_environment(), "HOME": str(self.home), "PYTHONDONTWRITEBYTECODE": "1",
-                **{k: str(v) for k, v in more.items()}}
+        own = {"HOME": self.home, "PYTHONDONTWRITEBYTECODE": "1", **more}
+        return {**clean_environment(), **{k: str(v) for k, v in own.items()}}
 
     def run(self, *arguments, cwd=None, **variables):
         """Python with these arguments."""
@@ -100,79 +103,97 @@ class Environment:
         return json.loads(done.stdout)
 
 
+def virtual_environment(root):
+    succeed(sys.executable, "-m", "venv", "--without-pip", root, env=clean_environment())
+    return root / "bin" / "python"
+
+
+def pip(python, *arguments):
+    succeed(sys.executable, "-m", "pip", "--python", python, *arguments, env=clean_environment())
+
+
 @pytest.fixture(scope="session")
 def installed(wheel, tmp_path_factory):
     root = tmp_path_factory.mktemp("environment")
-    succeed(sys.executable, "-m", "venv", "--without-pip", root, env=clean_environment())
-    succeed(sys.executable, "-m", "pip", "--python", root / "bin" / "python", "install",
-            "--no-deps", "--no-index", wheel, env=clean_environment())
+    pip(virtual_environment(root), "install", "--no-deps", "--no-index", wheel)
     return Environment(root, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture
 def environment(installed, tmp_path):
-    """The environment, with a home that no other test has touched."""
+    """The environment, with a home that no other test has used."""
     home = tmp_path / "home"
     home.mkdir()
     return Environment(installed.root, home)
 
 
 def sources_of(release):
-    """DeepSpeed's C++ sources, from PyPI."""
+    """The directory of DeepSpeed's C++ sources, installed from PyPI."""
     root = ORIGINALS / release
     if not (root / "complete").exists():
         shutil.rmtree(root, ignore_errors=True)
-        done = run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile",
-                   "--use-pep517", "--target", root, f"deepspeed=={release}")
+        options = ["--quiet", "--no-deps", "--no-compile", "--use-pep517", "--target", root]
+        done = run(sys.executable, "-m", "pip", "install", *options, f"deepspeed=={release}")
         if done.returncode != 0:
-            missing(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
+            unavailable = pytest.fail if "CI" in os.environ else pytest.skip
+            unavailable(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
         (root / "complete").touch()
     return root / "deepspeed" / "ops" / "csrc"
 
 
-class Compiler:
-    """Compiles stand-ins for async_io: the original and its real callers, at -O0 as DeepSpeed does."""
+class Ops:
+    """Stand-ins for async_io: the original and its real callers, at -O0 as DeepSpeed compiles them."""
 
     def __init__(self, directory):
         self.directory = directory
-        self.made = {}
+        self.compiler = os.environ.get("CXX", "c++")
 
-    def op(self, release, *flags, kind="async_io", without=()):
-        key = (release, kind, flags, without)
-        if key not in self.made:
-            csrc = sources_of(release)
-            sources = [csrc / "aio/common" / f"deepspeed_aio_{name}.cpp"
-                       for name in ("utils", "common", "types")]
-            sources += [ROOT / "proof/cpp_tests/load/op.cpp", ROOT / "proof/cpp_tests/callers/unmodified.cpp"]
-            if (csrc / "pin_memory/page_alloc.cpp").exists():
-                sources.append(csrc / "pin_memory/page_alloc.cpp")
-            sources = [source for source in sources if source.name not in without]
-            target = self.directory / str(len(self.made)) / kind / f"{kind}.so"
-            target.parent.mkdir(parents=True)
-            succeed(os.environ.get("CXX", "c++"), "-std=c++17", "-O0", "-fPIC", "-shared", "-w",
-                    "-I", ROOT / "proof/cpp_tests", "-I", csrc / "aio/common", *sources, "-o", target,
-                    *flags, "-laio", "-ldl")
-            self.made[key] = target
-        return self.made[key]
+    @functools.cache  # noqa: B019  # there is one for the session
+    def objects(self, release, *flags):
+        csrc, proof = sources_of(release), ROOT / "proof/cpp_tests"
+        aio = csrc / "aio/common"
+        sources = [aio / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")]
+        sources += csrc.glob("pin_memory/page_alloc.cpp")
+        sources += [proof / "load/op.cpp", proof / "callers/unmodified.cpp"]
+        options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", proof, "-I", aio, *flags]
+        directory = Path(tempfile.mkdtemp(dir=self.directory))
+
+        def compile_one(source):
+            target = directory / f"{source.stem}.o"
+            succeed(self.compiler, *options, "-c", source, "-o", target)
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(compile_one, sources))
+
+    @functools.cache  # noqa: B019
+    def link(self, release, *flags, kind="async_io", without=()):
+        """An op; flags for the compiler begin with -f."""
+        objects = self.objects(release, *(flag for flag in flags if flag.startswith("-f")))
+        target = Path(tempfile.mkdtemp(dir=self.directory)) / kind / f"{kind}.so"
+        target.parent.mkdir()
+        objects = [file for file in objects if file.stem not in without]
+        succeed(self.compiler, "-shared", *objects, "-o", target, *flags, "-laio", "-ldl")
+        return target
 
 
 @pytest.fixture(scope="session")
-def compiler(tmp_path_factory):
-    return Compiler(tmp_path_factory.mktemp("ops"))
+def ops(tmp_path_factory):
+    return Ops(tmp_path_factory.mktemp("ops"))
 
 
-@pytest.fixture(params=RELEASES)
+@pytest.fixture(params=[OLDEST, NEWEST], ids=["oldest", "newest"])
 def release(request):
     return request.param
 
 
 def fake_release(directory, version):
-    """What pip leaves of a release of DeepSpeed, as far as its number goes; a directory for the path."""
+    """A directory for the path with a DeepSpeed of which only the version is real."""
     metadata = directory / f"deepspeed-{version}.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text(f"Metadata-Version: 2.1\nName: deepspeed\nVersion: {version}\n")
     package = directory / "deepspeed"
     package.mkdir()
-    # Importing it is what activate() must not do.
+    # activate() must not import it.
     (package / "__init__.py").write_text("raise SystemExit('deepspeed was imported')\n")
     return directory

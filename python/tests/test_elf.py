@@ -1,52 +1,45 @@
-"""The ELF reader beside readelf and nm, on disk and in memory."""
+"""The ELF reader compared with readelf and nm, on disk and in memory."""
 
 import ctypes
 import re
 from pathlib import Path
 
 import pytest
-from conftest import succeed
+from conftest import run, succeed
+
+from deepspeed_aio_utils import elf, linker
+from deepspeed_aio_utils.releases import NEWEST
+from deepspeed_aio_utils.symbols import READABLE
 
 
-@pytest.fixture
-def reader(installed, monkeypatch):
-    """The installed modules, in this process, which loads nothing through them."""
-    monkeypatch.syspath_prepend(installed.package.parent)
-    from deepspeed_aio_utils import elf, functions, linker
-
-    return elf, functions, linker
+def defined(path):
+    """{symbol: address}, as nm reports it."""
+    lines = succeed("nm", "-D", "--defined-only", path).splitlines()
+    return {line.split()[-1]: int(line.split()[0], 16) for line in lines}
 
 
 def relocations(path):
-    """(symbol, offset) of every relocation of an address, as readelf has it."""
+    """(symbol, offset) of every relocation of an address, as readelf reports it."""
     kinds = "JUMP_SLO|JUMP_SLOT|GLOB_DAT|R_X86_64_64|ABS64"
-    found = re.findall(rf"^(\w+)\s+\w+\s+\S*(?:{kinds})\S*\s+\w+\s+([\w.]+)(?:@\S+)? \+ 0$",
-                       succeed("readelf", "-rW", path), re.MULTILINE)
+    line = rf"^(\w+)\s+\w+\s+\S*(?:{kinds})\S*\s+\w+\s+([\w.]+)(?:@\S+)? \+ 0$"
+    found = re.findall(line, succeed("readelf", "-rW", path), re.MULTILINE)
     return {(symbol, int(offset, 16)) for offset, symbol in found}
 
 
-def test_the_table_of_functions_is_what_the_library_exports(installed, reader):
-    exported = {line.split()[-1]
-                for line in succeed("nm", "-D", "--defined-only", installed.library).splitlines()}
-    assert set(reader[1].READABLE) == {name for name in exported if not name.startswith("dsaio_")}
+def test_the_table_of_symbols_is_what_the_library_exports(installed):
+    assert set(READABLE) == {name for name in defined(installed.library) if not name.startswith("dsaio_")}
+    demangled = run("c++filt", *READABLE).stdout.splitlines()
+    assert [name.split("(")[0] for name in demangled] == list(READABLE.values())
 
 
-def test_the_readable_names_are_the_demangled_ones(reader):
-    for mangled, readable in reader[1].READABLE.items():
-        assert succeed("c++filt", mangled).split("(")[0] == readable
-
-
-@pytest.mark.parametrize("flags", [(), ("-Wl,--hash-style=sysv",), ("-Wl,--hash-style=gnu",),
-                                   ("-fno-plt",), ("-Wl,-z,now",), ("-s",)], ids=" ".join)
-def test_symbols_and_relocations_are_those_that_readelf_sees(compiler, reader, flags):
-    elf = reader[0]
-    op = compiler.op("0.19.8", *flags)
+@pytest.mark.parametrize("flags", ["", "-Wl,--hash-style=sysv", "-Wl,--hash-style=gnu -s"])
+def test_symbols_and_relocations_are_those_of_readelf(ops, flags):
+    op = ops.link(NEWEST, *flags.split())
     read = elf.open_file(op)
     names = frozenset(re.findall(r"\b_Z\w+|\bop_\w+", succeed("readelf", "--dyn-syms", "-W", op)))
     assert len(names) > 30
-    defined = {line.split()[-1]: int(line.split()[0], 16)
-               for line in succeed("nm", "-D", "--defined-only", op).splitlines()}
-    assert {n: read.address_of(n) for n in names} == {n: defined.get(n) for n in names}
+    addresses = defined(op)
+    assert {n: read.address_of(n) for n in names} == {n: addresses.get(n) for n in names}
     wanted = {(symbol, offset) for symbol, offset in relocations(op) if symbol in names}
     assert wanted
     assert {tuple(slot) for slot in read.slots(names)} == wanted
@@ -54,33 +47,28 @@ def test_symbols_and_relocations_are_those_that_readelf_sees(compiler, reader, f
     assert "libaio.so.1" in read.needed
 
 
-def test_what_is_read_from_memory_is_what_is_in_the_file(compiler, reader):
-    elf, functions, linker = reader
-    op = compiler.op("0.19.8")
+def test_memory_and_file_are_read_alike(ops):
+    op = ops.link(NEWEST)
     ctypes.CDLL(str(op))
     (loaded,) = [o for o in linker.loaded() if o.path == op]
-    in_memory, in_file = loaded.shared_object(), elf.open_file(op)
-    names = frozenset(functions.READABLE)
+    in_memory, in_file = loaded.shared_object, elf.open_file(op)
+    names = frozenset(READABLE)
     assert in_memory.needed == in_file.needed
     assert in_memory.slots(names) == in_file.slots(names)
-    for name in names:
-        assert in_memory.address_of(name) == in_file.address_of(name)
+    assert all(in_memory.address_of(name) == in_file.address_of(name) for name in names)
 
 
-def test_the_marks_of_bsymbolic(compiler, reader):
-    assert reader[0].open_file(compiler.op("0.19.8", "-Wl,-Bsymbolic")).symbolic
-
-
-@pytest.mark.parametrize("content", [b"", b"not an ELF file, but long enough for a header" * 2,
-                                     b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x01" + bytes(100)])
-def test_what_is_no_shared_object_is_refused(reader, tmp_path, content):
+@pytest.mark.parametrize(
+    "content", [b"", b"not ELF" * 20, b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x01" + bytes(100)]
+)
+def test_a_file_that_is_no_shared_object(tmp_path, content):
     file = tmp_path / "async_io.so"
     file.write_bytes(content)
-    with pytest.raises(reader[0].NotElf):
-        reader[0].open_file(file)
+    with pytest.raises(elf.NotElf):
+        elf.open_file(file)
 
 
-def test_the_numbers_are_those_of_the_platform(reader):
+def test_the_constants_are_those_of_the_platform():
     header = Path("/usr/include/elf.h")
     if not header.exists():
         pytest.skip("this machine has no /usr/include/elf.h")
@@ -89,11 +77,10 @@ def test_the_numbers_are_those_of_the_platform(reader):
     def number(name):
         return int(re.search(rf"^#define\s+{name}\s+(\w+)", text, re.MULTILINE)[1], 0)
 
-    elf = reader[0]
-    assert elf._ADDRESS_RELOCATIONS == {
+    assert {
         number("EM_X86_64"): {number(f"R_X86_64_{k}") for k in ("JUMP_SLOT", "GLOB_DAT", "64")},
         number("EM_AARCH64"): {number(f"R_AARCH64_{k}") for k in ("JUMP_SLOT", "GLOB_DAT", "ABS64")},
-    }
+    } == elf._ADDRESS_RELOCATIONS
     for name in dir(elf):
         if name.startswith(("_DT_", "_DF_", "_PT_", "_STV_")):
             assert getattr(elf, name) == number(name[1:]), name

@@ -1,21 +1,21 @@
-//! Lets both libraries live the same life and compares everything that can be seen.
+//! Runs the same case on both libraries and compares everything that can be seen.
 
+use crate::case::{Call, Case, Iocbs};
 use crate::child::{self, Stderr};
 use crate::contract::{self, Verdict};
 use crate::library::Library;
-use crate::life::{Call, Iocbs, Life};
 use crate::objects::{Objects, SLOTS};
 
 /// What was compared.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
-    pub lives: u64,
+    pub cases: u64,
     pub calls: u64,
     pub iocbs: u64,
     /// Calls in which ours keeps inside the transfer and the original does not.
     pub d1: u64,
     /// Calls that end the process.
-    pub deaths: u64,
+    pub aborts: u64,
 }
 
 pub struct Pair<'a> {
@@ -29,20 +29,21 @@ impl Pair<'_> {
     /// # Errors
     ///
     /// Where the libraries differ, in a sentence.
-    pub fn compare(&self, life: &Life, tally: &mut Tally) -> Outcome<()> {
+    pub fn compare(&self, case: &Case, tally: &mut Tally) -> Outcome<()> {
         let mut both = Both {
-            life,
-            theirs: Objects::new(self.original, life),
-            mine: Objects::new(self.ours, life),
+            case,
+            theirs: Objects::new(self.original, case),
+            mine: Objects::new(self.ours, case),
             has_generator: false,
         };
         both.same_transfer()?;
-        tally.lives += 1;
-        for (index, call) in life.calls.iter().enumerate() {
-            let lives_on =
-                both.step(call, tally).map_err(|what| format!("calls[{index}]: {what}"))?;
+        tally.cases += 1;
+        for (index, call) in case.calls.iter().enumerate() {
+            let goes_on = both
+                .step(call, tally)
+                .map_err(|what| format!("calls[{index}]: {what}"))?;
             both.same_transfer()?;
-            if !lives_on {
+            if !goes_on {
                 break;
             }
         }
@@ -51,7 +52,7 @@ impl Pair<'_> {
 }
 
 struct Both<'a> {
-    life: &'a Life,
+    case: &'a Case,
     theirs: Box<Objects<'a>>,
     mine: Box<Objects<'a>>,
     has_generator: bool,
@@ -62,12 +63,22 @@ impl Both<'_> {
     fn step(&mut self, call: &Call, tally: &mut Tally) -> Outcome<bool> {
         tally.calls += 1;
         match *call {
-            Call::Batch { n_iocbs, num_bytes, iocbs, .. } => {
-                let life = self.life;
-                let verdict =
-                    contract::batch(life.has_transfer, life.block_size, n_iocbs, num_bytes, iocbs);
-                if self.dies(verdict, tally, |objects| {
-                    ask_batch(objects, life, call);
+            Call::Batch {
+                n_iocbs,
+                num_bytes,
+                iocbs,
+                ..
+            } => {
+                let case = self.case;
+                let verdict = contract::batch(
+                    case.has_transfer,
+                    case.block_size,
+                    n_iocbs,
+                    num_bytes,
+                    iocbs,
+                );
+                if self.aborts(verdict, tally, |objects| {
+                    call_batch(objects, case, call);
                 })? {
                     return Ok(false);
                 }
@@ -83,8 +94,8 @@ impl Both<'_> {
                     n_iocbs,
                     iocbs,
                 );
-                if self.dies(verdict, tally, |objects| {
-                    objects.ask_generator(n_iocbs, iocbs);
+                if self.aborts(verdict, tally, |objects| {
+                    objects.call_generator(n_iocbs, iocbs);
                 })? {
                     return Ok(false);
                 }
@@ -95,39 +106,51 @@ impl Both<'_> {
     }
 
     fn construct(&mut self, tally: &mut Tally) -> Outcome<bool> {
-        let life = self.life;
+        let case = self.case;
         let verdict =
-            contract::new_generator(life.has_transfer, life.transfer.num_bytes, life.block_size);
+            contract::new_generator(case.has_transfer, case.transfer.num_bytes, case.block_size);
         let construct =
-            |objects: &mut Objects| objects.new_generator(life.read_op, life.block_size);
-        if self.dies(verdict, tally, construct)? {
+            |objects: &mut Objects| objects.new_generator(case.read_op, case.block_size);
+        if self.aborts(verdict, tally, construct)? {
             return Ok(false);
         }
         construct(&mut self.theirs);
         construct(&mut self.mine);
         self.has_generator = true;
-        self.same_generator().map_err(|what| format!("after the constructor {what}"))?;
+        self.same_generator()
+            .map_err(|what| format!("after the constructor {what}"))?;
         Ok(true)
     }
 
     fn generator(&mut self, n_iocbs: i32, iocbs: Iocbs, tally: &mut Tally) -> Outcome<()> {
-        let theirs = self.theirs.ask_generator(n_iocbs, iocbs);
-        let mine = self.mine.ask_generator(n_iocbs, iocbs);
+        let theirs = self.theirs.call_generator(n_iocbs, iocbs);
+        let mine = self.mine.call_generator(n_iocbs, iocbs);
         tally.iocbs += u64::try_from(mine.0).unwrap_or(0).min(iocbs.len() as u64);
-        same("the answer", &theirs.0, &mine.0)?;
+        same("the return value", &theirs.0, &mine.0)?;
         same("errno", &theirs.1, &mine.1)?;
         self.same_iocbs()?;
         self.same_generator()
     }
 
     fn batch(&mut self, call: &Call, d1: bool, tally: &mut Tally) -> Outcome<()> {
-        let Call::Batch { n_iocbs, start_offset, .. } = *call else { unreachable!() };
-        let theirs = ask_batch(&mut self.theirs, self.life, call);
-        let mine = ask_batch(&mut self.mine, self.life, call);
+        let Call::Batch {
+            n_iocbs,
+            start_offset,
+            ..
+        } = *call
+        else {
+            unreachable!()
+        };
+        let theirs = call_batch(&mut self.theirs, self.case, call);
+        let mine = call_batch(&mut self.mine, self.case, call);
         tally.iocbs += u64::from(n_iocbs.unsigned_abs());
         if d1 {
             tally.d1 += 1;
-            let Life { transfer, block_size, .. } = self.life;
+            let Case {
+                transfer,
+                block_size,
+                ..
+            } = self.case;
             for index in 0..n_iocbs as usize {
                 let length = contract::d1_length(transfer, *block_size, start_offset, index);
                 self.theirs.set_iocb_length(index, length);
@@ -137,50 +160,68 @@ impl Both<'_> {
         self.same_iocbs()?;
         let (theirs, mine) = (self.theirs.context_seen(), self.mine.context_seen());
         same("the context's bytes", &theirs.0.0, &mine.0.0)?;
-        same("whether the context's pointers are those it was given", &theirs.1, &mine.1)
+        same(
+            "whether the context's pointers are those it was given",
+            &theirs.1,
+            &mine.1,
+        )
     }
 
-    /// Where the verdict is death: sees both die, or ours alone, each in a child.
-    fn dies(
+    /// Where the verdict is an abort: both abort, or ours alone, each in a child.
+    fn aborts(
         &mut self,
         verdict: Verdict,
         tally: &mut Tally,
         act: impl Fn(&mut Objects),
     ) -> Outcome<bool> {
-        if !matches!(verdict, Verdict::BothDie | Verdict::OursDies) {
+        if !matches!(verdict, Verdict::BothAbort | Verdict::OursAborts) {
             return Ok(false);
         }
-        tally.deaths += 1;
-        if verdict == Verdict::BothDie {
+        tally.aborts += 1;
+        if verdict == Verdict::BothAbort {
             let ended = child::run(Stderr::Captured, |_| act(&mut self.theirs));
             if !matches!(ended.signal, Some(libc::SIGABRT | libc::SIGSEGV)) {
                 return Err(format!(
-                    "the original survives what it should not: {:?}",
+                    "the original survives what should end it: {:?}",
                     ended.signal
                 ));
             }
         }
         let ended = child::run(Stderr::Captured, |_| act(&mut self.mine));
         if ended.signal != Some(libc::SIGABRT) {
-            return Err(format!("ours should abort and ends with signal {:?}", ended.signal));
+            return Err(format!(
+                "ours should abort and ends with {:?}",
+                ended.signal
+            ));
         }
         let lines: Vec<_> = ended.output.split_inclusive('\n').collect();
         match lines[..] {
             [line] if line.starts_with("deepspeed_aio_utils: io_prep_") && line.ends_with('\n') => {
                 Ok(true)
             }
-            _ => Err(format!("ours should say one line, and says {:?}", ended.output)),
+            _ => Err(format!(
+                "ours should write one line, and writes {:?}",
+                ended.output
+            )),
         }
     }
 
     fn same_transfer(&self) -> Outcome<()> {
-        same("the transfer's bytes", &self.theirs.xfer().0, &self.mine.xfer().0)
+        same(
+            "the transfer's bytes",
+            &self.theirs.xfer().0,
+            &self.mine.xfer().0,
+        )
     }
 
     fn same_generator(&self) -> Outcome<()> {
         let (theirs, mine) = (self.theirs.generator_seen(), self.mine.generator_seen());
         same("the generator's bytes", &theirs.0.0, &mine.0.0)?;
-        same("whether the generator's pointer is the one it was given", &theirs.1, &mine.1)
+        same(
+            "whether the generator's pointer is the one it was given",
+            &theirs.1,
+            &mine.1,
+        )
     }
 
     fn same_iocbs(&self) -> Outcome<()> {
@@ -188,19 +229,30 @@ impl Both<'_> {
             return Ok(());
         }
         for index in 0..SLOTS {
-            same(&format!("iocb {index}"), self.theirs.iocb(index), self.mine.iocb(index))?;
+            same(
+                &format!("iocb {index}"),
+                self.theirs.iocb(index),
+                self.mine.iocb(index),
+            )?;
         }
         unreachable!("some iocb differs")
     }
 }
 
-fn ask_batch(objects: &mut Objects, life: &Life, call: &Call) -> i32 {
-    let Call::Batch { n_iocbs, num_bytes, start_buffer, start_offset, iocbs } = *call else {
+fn call_batch(objects: &mut Objects, case: &Case, call: &Call) -> i32 {
+    let Call::Batch {
+        n_iocbs,
+        num_bytes,
+        start_buffer,
+        start_offset,
+        iocbs,
+    } = *call
+    else {
         unreachable!()
     };
-    objects.ask_batch(
-        life.read_op,
-        life.block_size,
+    objects.call_batch(
+        case.read_op,
+        case.block_size,
         n_iocbs,
         num_bytes,
         start_buffer,

@@ -1,9 +1,9 @@
-//! What the two libraries are expected to agree on, and where they deliberately do not: the
-//! contract, written from its description and not from either implementation.
+//! Where the two libraries must agree and where they deliberately differ: the contract, written from
+//! its description and not from either implementation.
 
-use crate::life::{Iocbs, Transfer};
+use crate::case::{Iocbs, Transfer};
 
-/// What a call must come to.
+/// What a call must do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
     /// Both do the same.
@@ -11,9 +11,9 @@ pub enum Verdict {
     /// The byte count overflowed on its way here: ours keeps inside the transfer.
     D1,
     /// An assertion of the original's, or a crash: both end the process.
-    BothDie,
+    BothAbort,
     /// Undefined, or endless, in the original: ours ends the process.
-    OursDies,
+    OursAborts,
 }
 
 /// The verdict on `io_prep_context::prep_iocbs`.
@@ -24,18 +24,20 @@ pub fn batch(
     num_bytes: u64,
     iocbs: Iocbs,
 ) -> Verdict {
-    let Some(n) = wanted(n_iocbs, iocbs) else { return Verdict::BothDie };
+    let Some(n) = wanted(n_iocbs, iocbs) else {
+        return Verdict::BothAbort;
+    };
     if n == 0 {
         return Verdict::Same;
     }
     if !has_transfer {
-        return Verdict::BothDie;
+        return Verdict::BothAbort;
     }
     if block_size == 0 {
-        return Verdict::OursDies;
+        return Verdict::OursAborts;
     }
     if iocbs.null_before(n) {
-        return Verdict::BothDie;
+        return Verdict::BothAbort;
     }
     let needed = (n as u128 - 1) * u128::from(block_size) + 1;
     if num_bytes > i64::MAX as u64 || needed > u128::from(num_bytes) {
@@ -54,11 +56,11 @@ pub fn d1_length(transfer: &Transfer, block_size: u64, start_offset: i64, index:
 /// The verdict on constructing an `io_prep_generator`.
 pub fn new_generator(has_transfer: bool, num_bytes: i64, block_size: u64) -> Verdict {
     if !has_transfer {
-        return Verdict::BothDie;
+        return Verdict::BothAbort;
     }
     let two_to_63 = 9_223_372_036_854_775_808.0;
     if block_size == 0 || (num_bytes as f64 / block_size as f64).ceil() >= two_to_63 {
-        return Verdict::OursDies;
+        return Verdict::OursAborts;
     }
     Verdict::Same
 }
@@ -72,11 +74,24 @@ pub fn generator(
 ) -> Verdict {
     if remaining_bytes == 0 || remaining_blocks == 0 {
         let agree = remaining_bytes == remaining_blocks;
-        return if agree { Verdict::Same } else { Verdict::BothDie };
+        return if agree {
+            Verdict::Same
+        } else {
+            Verdict::BothAbort
+        };
     }
-    let Some(n) = wanted(n_iocbs, iocbs) else { return Verdict::BothDie };
-    let granted = i64::try_from(n).unwrap_or(i64::MAX).min(remaining_blocks).max(0);
-    if iocbs.null_before(granted as usize) { Verdict::BothDie } else { Verdict::Same }
+    let Some(n) = wanted(n_iocbs, iocbs) else {
+        return Verdict::BothAbort;
+    };
+    let granted = i64::try_from(n)
+        .unwrap_or(i64::MAX)
+        .min(remaining_blocks)
+        .max(0);
+    if iocbs.null_before(granted as usize) {
+        Verdict::BothAbort
+    } else {
+        Verdict::Same
+    }
 }
 
 /// The number of iocbs wanted, where the vector has as many.

@@ -16,9 +16,9 @@ pub struct Library {
 }
 
 pub type NewXfer = unsafe extern "C" fn(*mut c_void, c_int, i64, i64, i64, *const c_void);
-pub type NewContext = unsafe extern "C" fn(*mut c_void, bool, *const c_void, usize, *const c_void);
+pub type NewContext = unsafe extern "C" fn(*mut c_void, u8, *const c_void, usize, *const c_void);
 pub type ContextPrep = unsafe extern "C" fn(*mut c_void, c_int, usize, *const c_void, i64);
-pub type NewGenerator = unsafe extern "C" fn(*mut c_void, bool, *const c_void, usize);
+pub type NewGenerator = unsafe extern "C" fn(*mut c_void, u8, *const c_void, usize);
 pub type GeneratorPrep = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int;
 
 impl Library {
@@ -26,24 +26,26 @@ impl Library {
     pub fn open(path: &Path) -> Result<Library, libloading::Error> {
         // SAFETY: the library's initialisers are those of libstdc++, or none.
         let handle = unsafe { Handle::open(Some(path), RTLD_NOW | RTLD_LOCAL) }?;
-        // SAFETY: the mangled names carry the types; g++ 12 made them.
+        // SAFETY: the mangled names carry the types.
         unsafe {
             Ok(Library {
-                new_xfer: *handle.get(b"_ZN12io_xfer_ctxtC1EilllPKv\0")?,
-                new_context: *handle.get(
-                    b"_ZN15io_prep_contextC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_\
-                      EEmPKSt6vectorIP4iocbSaIS9_EE\0",
-                )?,
-                context_prep: *handle.get(b"_ZN15io_prep_context10prep_iocbsEimPKvl\0")?,
-                new_generator: *handle.get(
-                    b"_ZN17io_prep_generatorC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteI\
-                      S1_EEm\0",
-                )?,
-                generator_prep: *handle.get(
-                    b"_ZN17io_prep_generator10prep_iocbsEiPSt6vectorIP4iocbSaIS2_EE\0",
-                )?,
+                new_xfer: *handle.get(symbol("_ZN12io_xfer_ctxtC1E"))?,
+                new_context: *handle.get(symbol("_ZN15io_prep_contextC1E"))?,
+                context_prep: *handle.get(symbol("_ZN15io_prep_context10prep_iocbsE"))?,
+                new_generator: *handle.get(symbol("_ZN17io_prep_generatorC1E"))?,
+                generator_prep: *handle.get(symbol("_ZN17io_prep_generator10prep_iocbsE"))?,
                 _handle: handle,
             })
         }
     }
+}
+
+/// The libstdc++ name that begins with `prefix`.
+fn symbol(prefix: &str) -> &'static [u8] {
+    let names = include_str!("../../cpp_tests/symbols/expected.txt").lines();
+    let mut found = names.filter(|name| name.starts_with(prefix) && !name.contains("NSt3__1"));
+    found
+        .next()
+        .unwrap_or_else(|| panic!("expected.txt has no name {prefix}"))
+        .as_bytes()
 }

@@ -1,14 +1,14 @@
-//! Feeds the original and this library the same random lives and compares everything that can be
-//! seen: every byte of every iocb and object, every answer, `errno`, and how a process ends.
+//! Feeds the original and this library the same random cases and compares everything that can be
+//! seen: every byte of every iocb and object, every return value, `errno`, and how a process ends.
 //!
 //! usage: `differential ORIGINAL.so OURS.so [--cases N | --seconds N] [--seed N]`
 
+mod case;
 mod child;
 mod compare;
 mod contract;
 mod generate;
 mod library;
-mod life;
 mod objects;
 mod options;
 mod regressions;
@@ -20,7 +20,7 @@ use options::{Effort, Options};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Lives in one process: so many are repeated, each in a process of its own, where one crashed.
+/// Cases in one process. After a crash they are repeated, each in a process of its own.
 const CHUNK: u32 = 10_000;
 
 fn main() -> ExitCode {
@@ -39,11 +39,14 @@ fn run(options: &Options) -> Result<(), String> {
         Library::open(path).map_err(|error| format!("{} cannot be used: {error}", path.display()))
     };
     let (original, ours) = (open(&options.original)?, open(&options.ours)?);
-    let pair = Pair { original: &original, ours: &ours };
+    let pair = Pair {
+        original: &original,
+        ours: &ours,
+    };
     let mut tally = Tally::default();
-    for life in regressions::all() {
-        pair.compare(&life, &mut tally)
-            .map_err(|what| format!("a regression is back: {what}\n{life:#?}"))?;
+    for case in regressions::all() {
+        pair.compare(&case, &mut tally)
+            .map_err(|what| format!("a regression is back: {what}\n{case:#?}"))?;
     }
     let began = Instant::now();
     for chunk in 0.. {
@@ -60,9 +63,15 @@ fn run(options: &Options) -> Result<(), String> {
         search::chunk(&pair, options.seed, chunk, cases, &mut tally)
             .map_err(|what| format!("seed {}: {what}", options.seed))?;
     }
-    let Tally { lives, calls, iocbs, d1, deaths } = tally;
+    let Tally {
+        cases,
+        calls,
+        iocbs,
+        d1,
+        aborts,
+    } = tally;
     println!(
-        "{lives} lives, {calls} calls, {iocbs} iocbs, {d1} calls under D1, {deaths} deaths, \
+        "{cases} cases, {calls} calls, {iocbs} iocbs, {d1} calls under D1, {aborts} aborts, \
          0 differences (seed {}, {:.0} s)",
         options.seed,
         began.elapsed().as_secs_f64()

@@ -1,7 +1,7 @@
 //! The objects of one library, as raw storage that is poisoned before the library writes to it.
 
+use crate::case::{Case, Iocbs};
 use crate::library::Library;
-use crate::life::{Iocbs, Life};
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
@@ -33,7 +33,7 @@ impl<const N: usize> Storage<N> {
 
 type Iocb = Storage<IOCB_BYTES>;
 
-/// What one library is given, and what it made of it. Boxed once and never moved, as the objects
+/// What one library is given, and what it did with it. Boxed once and never moved, as the objects
 /// point at each other.
 pub struct Objects<'a> {
     library: &'a Library,
@@ -49,7 +49,7 @@ pub struct Objects<'a> {
 }
 
 impl<'a> Objects<'a> {
-    pub fn new(library: &'a Library, life: &Life) -> Box<Self> {
+    pub fn new(library: &'a Library, case: &Case) -> Box<Self> {
         let mut objects = Box::new(Objects {
             library,
             xfer: Storage::poisoned(),
@@ -60,7 +60,7 @@ impl<'a> Objects<'a> {
             pointers: Vec::with_capacity(SLOTS),
             vector: [ptr::null(); 3],
         });
-        let transfer = life.transfer;
+        let transfer = case.transfer;
         let buffer = ptr::without_provenance(transfer.buffer as usize);
         // SAFETY: storage of the size that the ABI gives the object.
         unsafe {
@@ -73,7 +73,7 @@ impl<'a> Objects<'a> {
                 buffer,
             );
         }
-        if life.has_transfer {
+        if case.has_transfer {
             objects.owner = objects.xfer.at();
         }
         objects
@@ -82,14 +82,19 @@ impl<'a> Objects<'a> {
     pub fn new_generator(&mut self, read_op: bool, block_size: u64) {
         let owner: *const *const c_void = &self.owner;
         let generator = self.generator.at();
-        // SAFETY: as above; the reference lives as long as the object.
+        // SAFETY: as above; the reference cases as long as the object.
         unsafe {
-            (self.library.new_generator)(generator, read_op, owner.cast(), block_size as usize);
+            (self.library.new_generator)(
+                generator,
+                u8::from(read_op),
+                owner.cast(),
+                block_size as usize,
+            );
         }
     }
 
-    /// Asks the generator; the answer, and `errno`.
-    pub fn ask_generator(&mut self, n_iocbs: i32, iocbs: Iocbs) -> (c_int, i32) {
+    /// Calls the generator: its return value and `errno`.
+    pub fn call_generator(&mut self, n_iocbs: i32, iocbs: Iocbs) -> (c_int, i32) {
         let vector = self.arrange(iocbs);
         set_errno();
         // SAFETY: constructed; the vector's pointers are valid, or the call is meant to end this
@@ -98,9 +103,9 @@ impl<'a> Objects<'a> {
         (answer, errno())
     }
 
-    /// Constructs a batch and asks it; `errno`.
+    /// Constructs a batch and calls it: `errno`.
     #[allow(clippy::too_many_arguments)] // the C++ constructor's and the method's
-    pub fn ask_batch(
+    pub fn call_batch(
         &mut self,
         read_op: bool,
         block_size: u64,
@@ -117,7 +122,13 @@ impl<'a> Objects<'a> {
         let start = ptr::without_provenance(start_buffer as usize);
         // SAFETY: as for the generator.
         unsafe {
-            (self.library.new_context)(context, read_op, owner.cast(), block_size as usize, vector);
+            (self.library.new_context)(
+                context,
+                u8::from(read_op),
+                owner.cast(),
+                block_size as usize,
+                vector,
+            );
             set_errno();
             (self.library.context_prep)(context, n_iocbs, num_bytes as usize, start, start_offset);
         }
@@ -125,7 +136,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Poisons every iocb and makes the vector. Its pointers run against the addresses, so that
-    /// nobody gets by without them.
+    /// a library that ignores them is noticed.
     fn arrange(&mut self, iocbs: Iocbs) -> *mut c_void {
         self.slots.fill(Storage::poisoned());
         let slots = self.slots.as_mut_ptr();
@@ -134,7 +145,8 @@ impl<'a> Objects<'a> {
             let null = iocbs.null_before(index + 1) && !iocbs.null_before(index);
             // SAFETY: `SLOTS` is more than any length.
             let slot = unsafe { slots.add(slot_of(index)) };
-            self.pointers.push(if null { ptr::null_mut() } else { slot });
+            self.pointers
+                .push(if null { ptr::null_mut() } else { slot });
         }
         let all = self.pointers.as_ptr_range();
         self.vector = [all.start.cast(), all.end.cast(), all.end.cast()];

@@ -1,0 +1,48 @@
+//! Prepares libaio requests for transfers between a file and memory, and allocates the page-locked
+//! buffers that O_DIRECT transfers are fastest with.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`transfer`] | what moves: a range of a file and the memory on the other side |
+//! | [`generator`] | a transfer's requests, a few at a time |
+//! | [`block`] | where block *k* lies and how long it is; the only block arithmetic |
+//! | [`iocb`] | one request: the 64 bytes that the kernel reads |
+//! | [`error`] | why a transfer cannot be prepared |
+//! | [`file_size`] | `stat` and `fstat` |
+//! | [`page_alloc`] | page-aligned, page-locked memory that `munlock` and `free` release |
+//!
+//! No symbol is exported from here. `deepspeed_aio_utils`, the package that stands in for
+//! DeepSpeed's C++ file, adds the C++ names and a C API.
+//!
+//! # Example
+//!
+//! ```
+//! use dsaio::{Generator, Iocb, Operation, PageBuffer, Transfer};
+//!
+//! let buffer = PageBuffer::new(1 << 20, false)?;
+//! let transfer = Transfer::new(3, 0, buffer.as_ptr(), 1 << 20)?;
+//! let mut generator = Generator::new(transfer, Operation::Write, 128 * 1024)?;
+//! let mut iocbs = [Iocb::zeroed(); 32];
+//! assert_eq!(generator.prepare(&mut iocbs), 8);
+//! assert_eq!(generator.prepare(&mut iocbs), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!(
+    "dsaio supports 64-bit Linux only: libaio is Linux. Build for a 64-bit Linux target."
+);
+
+pub mod block;
+pub mod error;
+pub mod file_size;
+pub mod generator;
+pub mod iocb;
+pub mod page_alloc;
+pub mod transfer;
+
+pub use error::PrepareError;
+pub use generator::Generator;
+pub use iocb::{Iocb, Operation};
+pub use page_alloc::{AllocError, PageBuffer};
+pub use transfer::Transfer;

@@ -1,0 +1,320 @@
+//! How a buffer is allocated, decided from its size and its environment. No system calls: every kind
+//! of machine can be tested here.
+#![forbid(unsafe_code)]
+
+/// By default, glibc's malloc gives every larger request a mapping of its own: this is the ceiling
+/// of its adaptive mmap threshold (`DEFAULT_MMAP_THRESHOLD_MAX` on 64-bit). A smaller request can
+/// come from the heap, where advice outlives `free`. So can a larger one in a process that raised
+/// M_MMAP_THRESHOLD (mallopt, GLIBC_TUNABLES) or has another malloc: that heap then keeps using huge
+/// pages after `free`, which costs memory where it is used sparsely.
+const MAPPED_ABOVE: usize = 32 << 20;
+
+/// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an
+/// alignment to that would waste as much address space again as most buffers have.
+const LARGEST_ALIGNMENT: usize = 32 << 20;
+
+/// No kernel has transparent huge pages smaller than these (s390x).
+pub(super) const SMALLEST_HUGE_PAGE: usize = 1 << 20;
+
+/// A thread is started for so many bytes: clearing them takes some 10 ms, starting it some 50 us.
+const BYTES_PER_THREAD: usize = 128 << 20;
+
+/// Smaller buffers are populated by the caller alone.
+pub(super) const SMALLEST_FOR_THREADS: usize = 2 * BYTES_PER_THREAD;
+
+/// Memory bandwidth is used up before all processors of a large machine are busy.
+const MOST_THREADS: usize = 8;
+
+/// What the user sets by environment variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Whether huge pages may be used.
+    pub(super) huge_pages: bool,
+    /// How many threads may populate a buffer, the caller's included.
+    pub(super) threads: usize,
+}
+
+impl Settings {
+    /// The settings in `DSAIO_HUGE_PAGES` and `DSAIO_POPULATE_THREADS`. Unknown values change
+    /// nothing.
+    pub(super) fn parse(huge_pages: Option<&str>, threads: Option<&str>) -> Self {
+        Settings {
+            huge_pages: huge_pages != Some("never"),
+            threads: threads.and_then(|n| n.parse().ok()).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// What the machine, the process and the user's settings are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Environment {
+    /// Size of a page.
+    pub(super) page_size: usize,
+    /// Size of a transparent huge page, and the kernel's modes, such as "always [madvise] never";
+    /// `None` where the kernel has none.
+    pub(super) huge_pages: Option<(usize, String)>,
+    /// Processors that may populate memory where the caller's own touch would put it.
+    pub(super) processors: usize,
+    /// What the user sets.
+    pub(super) settings: Settings,
+}
+
+impl Environment {
+    /// The size of a huge page, where the kernel and the user allow them and they are useful.
+    fn huge_page(&self) -> Option<usize> {
+        let (size, modes) = self.huge_pages.as_ref()?;
+        let allowed = self.settings.huge_pages && chosen(modes).is_some_and(|mode| mode != "never");
+        (allowed && *size > self.page_size && *size <= LARGEST_ALIGNMENT).then_some(*size)
+    }
+}
+
+/// What to do, in this order: allocate, advise, populate, lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Alignment of the buffer in bytes.
+    pub(super) alignment: usize,
+    /// Bytes from the buffer's start that should become huge pages, whole ones only.
+    pub(super) advised: usize,
+    /// Threads, the caller's included, that populate the buffer before it is locked. With one,
+    /// the lock populates it.
+    pub(super) threads: usize,
+}
+
+/// The plan for a buffer of `size` bytes.
+pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
+    let huge_page = environment.huge_page().filter(|&huge| huge <= size);
+    // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
+    let advised = match huge_page {
+        Some(huge) if lock && size > MAPPED_ABOVE => size / huge * huge,
+        _ => 0,
+    };
+    let most = environment
+        .processors
+        .min(environment.settings.threads)
+        .min(MOST_THREADS);
+    let threads = if lock {
+        (size / BYTES_PER_THREAD).min(most).max(1)
+    } else {
+        1
+    };
+    Plan {
+        alignment: huge_page.unwrap_or(environment.page_size),
+        advised,
+        threads,
+    }
+}
+
+/// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
+/// those of its node, because memory is placed where it is first touched.
+pub(super) fn populating_processors(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
+    match node {
+        None => affinity.to_vec(),
+        Some(node) => affinity
+            .iter()
+            .copied()
+            .filter(|cpu| node.contains(cpu))
+            .collect(),
+    }
+}
+
+/// The mode in brackets, as in "always [madvise] never".
+fn chosen(modes: &str) -> Option<&str> {
+    modes
+        .split_whitespace()
+        .find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1 << 10;
+    const MIB: usize = 1 << 20;
+    const GIB: usize = 1 << 30;
+
+    fn machine(page_size: usize, huge_page_size: usize, processors: usize) -> Environment {
+        Environment {
+            page_size,
+            huge_pages: Some((huge_page_size, "always [madvise] never\n".to_owned())),
+            processors,
+            settings: Settings::parse(None, None),
+        }
+    }
+
+    fn x86(processors: usize) -> Environment {
+        machine(4 * KIB, 2 * MIB, processors)
+    }
+
+    #[test]
+    fn a_large_locked_buffer_gets_huge_pages_and_threads() {
+        let expected = Plan {
+            alignment: 2 * MIB,
+            advised: GIB,
+            threads: 4,
+        };
+        assert_eq!(plan(GIB, true, &x86(4)), expected);
+    }
+
+    #[test]
+    fn only_whole_huge_pages_are_advised() {
+        assert_eq!(plan(GIB + 2 * MIB - 1, true, &x86(1)).advised, GIB);
+        assert_eq!(plan(GIB + 2 * MIB, true, &x86(1)).advised, GIB + 2 * MIB);
+    }
+
+    #[test]
+    fn an_unlocked_buffer_is_aligned_and_nothing_else() {
+        let expected = Plan {
+            alignment: 2 * MIB,
+            advised: 0,
+            threads: 1,
+        };
+        assert_eq!(plan(GIB, false, &x86(16)), expected);
+    }
+
+    #[test]
+    fn a_buffer_smaller_than_a_huge_page_is_page_aligned() {
+        for size in [0, 1, 4 * KIB, 2 * MIB - 1] {
+            let expected = Plan {
+                alignment: 4 * KIB,
+                advised: 0,
+                threads: 1,
+            };
+            assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
+        }
+        assert_eq!(plan(2 * MIB, true, &x86(16)).alignment, 2 * MIB);
+    }
+
+    #[test]
+    fn what_malloc_may_take_from_the_heap_is_not_advised() {
+        assert_eq!(plan(32 * MIB, true, &x86(16)).advised, 0);
+        assert_eq!(plan(34 * MIB, true, &x86(16)).advised, 34 * MIB);
+    }
+
+    #[test]
+    fn threads_are_for_large_buffers_and_never_more_than_processors() {
+        assert_eq!(plan(255 * MIB, true, &x86(16)).threads, 1);
+        assert_eq!(plan(256 * MIB, true, &x86(16)).threads, 2);
+        // The environment is asked for what such sizes need, and not for less.
+        assert_eq!((SMALLEST_FOR_THREADS, SMALLEST_HUGE_PAGE), (256 * MIB, MIB));
+        assert_eq!(plan(64 * GIB, true, &x86(3)).threads, 3);
+        assert_eq!(plan(64 * GIB, true, &x86(192)).threads, 8);
+        // Where the caller's processors are unknown, it works alone.
+        assert_eq!(plan(64 * GIB, true, &x86(0)).threads, 1);
+    }
+
+    #[test]
+    fn without_huge_pages_the_alignment_is_the_originals() {
+        let expected = Plan {
+            alignment: 4 * KIB,
+            advised: 0,
+            threads: 2,
+        };
+        let none = Environment {
+            huge_pages: None,
+            ..x86(2)
+        };
+        assert_eq!(plan(GIB, true, &none), expected);
+        for modes in ["always madvise [never]\n", "", "no mode"] {
+            let off = Environment {
+                huge_pages: Some((2 * MIB, modes.to_owned())),
+                ..x86(2)
+            };
+            assert_eq!(plan(GIB, true, &off), expected, "{modes}");
+        }
+    }
+
+    #[test]
+    fn the_mode_always_gives_the_same_plan_as_madvise() {
+        let environment = Environment {
+            huge_pages: Some((2 * MIB, "[always] madvise never\n".to_owned())),
+            ..x86(2)
+        };
+        assert_eq!(plan(GIB, true, &environment), plan(GIB, true, &x86(2)));
+    }
+
+    #[test]
+    fn settings_turn_off_huge_pages_and_threads() {
+        let with = |huge, threads| Environment {
+            settings: Settings::parse(huge, threads),
+            ..x86(4)
+        };
+        let never = Plan {
+            alignment: 4 * KIB,
+            advised: 0,
+            threads: 4,
+        };
+        assert_eq!(plan(GIB, true, &with(Some("never"), None)), never);
+        assert_eq!(plan(GIB, true, &with(None, Some("1"))).threads, 1);
+        assert_eq!(plan(GIB, true, &with(None, Some("0"))).threads, 1);
+        assert_eq!(plan(GIB, true, &with(None, Some("3"))).threads, 3);
+        assert_eq!(plan(GIB, true, &with(None, Some("99"))).threads, 4);
+        assert_eq!(
+            plan(GIB, true, &with(Some("sometimes"), Some("many"))),
+            plan(GIB, true, &x86(4))
+        );
+    }
+
+    #[test]
+    fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
+        let environment = machine(16 * KIB, 32 * MIB, 1);
+        let expected = Plan {
+            alignment: 32 * MIB,
+            advised: 992 * MIB,
+            threads: 1,
+        };
+        assert_eq!(plan(1000 * MIB, true, &environment), expected);
+    }
+
+    #[test]
+    fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
+        let environment = machine(64 * KIB, 512 * MIB, 4);
+        let expected = Plan {
+            alignment: 64 * KIB,
+            advised: 0,
+            threads: 4,
+        };
+        assert_eq!(plan(4 * GIB, true, &environment), expected);
+    }
+
+    #[test]
+    fn no_size_makes_the_arithmetic_overflow() {
+        for size in [usize::MAX, i64::MAX as usize, i64::MIN as u64 as usize] {
+            assert!(plan(size, true, &x86(2)).advised <= size);
+        }
+    }
+
+    #[test]
+    fn on_one_node_every_allowed_processor_populates() {
+        assert_eq!(populating_processors(&[1, 2, 5], None), [1, 2, 5]);
+    }
+
+    #[test]
+    fn on_two_nodes_only_the_callers_node_populates() {
+        let node1 = [4, 5, 6, 7, 12, 13, 14, 15];
+        assert_eq!(
+            populating_processors(&(0..16).collect::<Vec<_>>(), Some(&node1)),
+            node1
+        );
+        assert_eq!(populating_processors(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
+        assert_eq!(populating_processors(&[0, 1], Some(&node1)), [0_usize; 0]);
+    }
+
+    #[test]
+    fn huge_pages_no_larger_than_a_page_are_not_used() {
+        let expected = Plan {
+            alignment: 4 * KIB,
+            advised: 0,
+            threads: 1,
+        };
+        for size in [4 * KIB, 2 * KIB] {
+            assert_eq!(plan(GIB, true, &machine(4 * KIB, size, 1)), expected);
+        }
+    }
+
+    #[test]
+    fn the_chosen_mode_is_the_one_in_brackets() {
+        assert_eq!(chosen("always [madvise] never\n"), Some("madvise"));
+        assert_eq!(chosen("always madvise [never]\n"), Some("never"));
+        assert_eq!(chosen(""), None);
+    }
+}

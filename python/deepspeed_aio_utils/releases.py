@@ -1,0 +1,41 @@
+"""The releases of DeepSpeed that share one ABI, from releases.txt."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .errors import UnsupportedDeepSpeed
+
+
+def _read() -> dict[str, int]:
+    text = Path(__file__).with_name("releases.txt").read_text(encoding="utf-8")
+    lines = (line.partition("#")[0].split() for line in text.splitlines())
+    return {line[0]: int(line[1]) for line in lines if line}
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
+
+
+# Each release with its era.
+ERAS = _read()
+OLDEST, *_, NEWEST = sorted(ERAS, key=_numbers)
+REQUIREMENT = f"deepspeed>={OLDEST},<={NEWEST}"
+
+
+def require_supported(version: str, where: Path | None) -> None:
+    """Raises UnsupportedDeepSpeed unless this release shares the library's ABI."""
+    numbers = _numbers(version)
+    if not numbers:
+        raise UnsupportedDeepSpeed(
+            f"The DeepSpeed in {where} does not say which release it is (it says '{version}'), and only "
+            f"{OLDEST} to {NEWEST} are supported.",
+            f"Install one of them: pip install '{REQUIREMENT}'.",
+        )
+    if not _numbers(OLDEST) <= numbers <= _numbers(NEWEST):
+        raise UnsupportedDeepSpeed(
+            f"DeepSpeed {version} is not supported: its objects may be laid out differently.",
+            f"Install DeepSpeed {OLDEST} to {NEWEST}, or remove the line that switches the library on.",
+        )
