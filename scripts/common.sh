@@ -67,6 +67,7 @@ logs=$root/build/logs/$(basename "$0" .sh)
 #   -r  the JUnit XML file that the command writes, or "log" for the output of cargo test: the tests
 #       in it are counted. Otherwise the command counts as one test.
 #   -n  a step that only makes the next one possible: it counts only if it fails.
+# Status 77 is a skip, whose reason is the last line; in CI, where everything is set up, a failure.
 step() {
   local count=1 results='' title log status=0 began=$SECONDS kind text p=0 f=0 s=0
   while [[ $1 == -* ]]; do
@@ -98,6 +99,8 @@ step() {
     fi
   elif ((status == 0)); then
     p=$count
+  elif ((status == 77)) && [[ -z ${CI+set} ]]; then
+    s=1 status=0 && skip_lines+=("$title: $(tail -n 1 "$log")")
   fi
   if ((status != 0 && f == 0)); then
     f=1
@@ -119,7 +122,7 @@ step() {
 # skip NAME REASON: in CI a failure, where what is missing can be installed.
 skip() {
   echo "== $1"
-  if [[ -n ${CI:-} ]]; then
+  if [[ -n ${CI+set} ]]; then
     echo "   failed: $2"
     failed=$((failed + 1)) && fail_lines+=("$1: $2")
   else

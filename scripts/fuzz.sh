@@ -8,18 +8,18 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 cd "$root"
-readonly build=$root/build/test target=${CARGO_TARGET_DIR:-$root/target}
+readonly build=$root/build/test target=$root/target/release
 time=${TIME:-60}
 [[ $time =~ ^[1-9][0-9]*$ ]] || die "TIME=$time is not a number of seconds, as in TIME=600."
 
 scripts/setup.sh test
-step -n "configure" cmake --preset test -DDSAIO_CARGO_TARGET_DIR="$target" &&
-  step -n "build" cmake --build "$build" --parallel "$(nproc)" || true
+step -n "configure" cmake --preset test &&
+  step -n "build" cmake --build --preset test --parallel "$(nproc)" || true
 originals=("$build"/proof/cpp_tests/original_*/libdeepspeed_aio_utils.so)
 for original in "${originals[@]}"; do
   release=$(sed -E 's/.*original_(.*)\/.*/\1/' <<<"$original")
-  step "DeepSpeed ${release//_/.}" "$target/release/differential" "$original" \
-    "$target/release/libdeepspeed_aio_utils.so" \
+  step "DeepSpeed ${release//_/.}" "$target/differential" "$original" \
+    "$target/libdeepspeed_aio_utils.so" \
     --seconds "$(((time + ${#originals[@]} - 1) / ${#originals[@]}))" ${SEED:+--seed "$SEED"} || true
 done
 summary

@@ -6,7 +6,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 cd "$root"
-readonly build=$root/build/sanitizers
+readonly xml=$root/build/sanitizers/ctest.xml
 
 # RUSTC_BOOTSTRAP lets a stable rustc take -Zsanitizer. allocator_may_return_null: a size that no
 # machine has is to be refused, not to end the test. Left out are tests that lock memory, since
@@ -23,17 +23,15 @@ asan() {
 
 scripts/setup.sh sanitizers
 step -r log "cargo test, AddressSanitizer" asan || true
-step -n "configure" cmake --preset sanitizers \
-  -DDSAIO_CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}" &&
-  step -n "build" cmake --build "$build" --parallel "$(nproc)" --target sanitizer_programs &&
-  step -r "$build/ctest.xml" "ctest" ctest --test-dir "$build" --parallel "$(nproc)" \
-    --label-regex sanitizers --output-on-failure --no-tests=error \
-    --output-junit "$build/ctest.xml" || true
+step -n "configure" cmake --preset sanitizers &&
+  step -n "build" cmake --build --preset sanitizers --parallel "$(nproc)" &&
+  step -r "$xml" "ctest" ctest --preset sanitizers --parallel "$(nproc)" --output-junit "$xml" || true
 # The core alone: Miri knows no C++ and no mlock. Not for want of it but of nightly's component, so no
 # failure in CI, which has a job for it.
 if cargo +nightly miri --version >/dev/null 2>&1; then
   step -r log "Miri" cargo +nightly miri test --package dsaio --target-dir build/cargo-miri || true
 else
-  CI='' skip Miri "it is not installed; 'rustup +nightly component add miri rust-src' does that"
+  unset CI
+  skip Miri "it is not installed; 'rustup +nightly component add miri rust-src' does that"
 fi
 summary
