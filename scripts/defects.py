@@ -96,7 +96,7 @@ def attempt(name, defect):
     # A build could fail for any reason.
     if "saying" in defect and not re.search(defect["saying"], output):
         missing.append(f"the words {defect['saying']}")
-    return ", ".join(missing), [test.strip() for test in failed]
+    return ", ".join(missing), [re.sub(r" +#.*", "", test).strip() for test in failed]
 
 
 def main():
