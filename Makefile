@@ -1,21 +1,40 @@
-# The front door. CMakeLists.txt builds and installs the library; this shows and tests it.
+# The commands of this repository. CMakeLists.txt builds and installs the library; these test it.
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help demo test test-releases fuzz bench mutants defects test-deepspeed sanitizers header clean
+.PHONY: help check test lint demo bench test-all test-releases test-deepspeed mutants defects \
+  sanitizers fuzz msrv header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
+
+#: make check             format, lint, Rust tests, parity with one release; installs nothing; a minute
+check:
+	@scripts/test.sh lint cargo parity
+
+#: make test              every test and check; sets itself up
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh lint cargo ctest python demo
+
+#: make lint              format and lint alone; installs the tools
+lint:
+	@scripts/setup.sh lint
+	@scripts/test.sh lint
 
 #: make demo              the original library and this one move the same file; SIZE=1GiB DIR=build/demo/data
 demo:
 	@scripts/demo.sh
 
-#: make test              every test and check of the Rust and the C++ side
-test:
-	@scripts/test.sh
+#: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
+bench:
+	@scripts/bench.sh
 
-#: make test-releases     the same comparisons with every release of DeepSpeed served, and the matrix
+#: make test-all          make test and all below, one after the other; hours. TIERS="defects fuzz" for some
+test-all:
+	@scripts/test-all.sh
+
+#: make test-releases     the comparisons with every supported release of DeepSpeed
 test-releases:
 	@scripts/test-releases.sh
 
@@ -23,25 +42,25 @@ test-releases:
 test-deepspeed:
 	@scripts/test-deepspeed.sh
 
-#: make fuzz              random lives of the objects, beside the original, for as long as asked; TIME=60
-fuzz:
-	@scripts/fuzz.sh
-
-#: make sanitizers        the tests under AddressSanitizer, ThreadSanitizer, valgrind; Rust instrumented too
-sanitizers:
-	@scripts/sanitizers.sh
-
-#: make mutants           changes the library in every small way; some test notices each; ONLY=regex; hours
+#: make mutants           changes the library in every small way; some test notices each; ONLY=regex
 mutants:
 	@scripts/mutants.sh
 
-#: make defects           breaks the library in the ways that matter; make test catches each
+#: make defects           breaks the library and the package in larger ways; make test notices each; ONLY=regex
 defects:
-	@scripts/defects.sh
+	@scripts/defects.py
 
-#: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
-bench:
-	@scripts/bench.sh
+#: make sanitizers        the tests under AddressSanitizer, ThreadSanitizer, valgrind, Miri
+sanitizers:
+	@scripts/sanitizers.sh
+
+#: make fuzz              random calls beside the original, for as long as asked; TIME=60
+fuzz:
+	@scripts/fuzz.sh
+
+#: make msrv              builds and tests with the oldest Rust that Cargo.toml allows
+msrv:
+	@scripts/msrv.sh
 
 #: make header            regenerates include/deepspeed_aio_utils.h from the Rust sources
 header:

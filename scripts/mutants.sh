@@ -1,61 +1,95 @@
 #!/bin/bash
-# Changes the library in every way that cargo-mutants knows, one change at a time, and runs the Rust
-# tests and the C++ harness on each. What no test notices must be in tests/mutants.txt, with the
-# reason why nobody could.
+# Changes the library in every way that cargo-mutants knows, one change at a time: first the Rust tests
+# run on each, then, on what they did not notice, the C++ tests. A change that nothing notices must be
+# in proof/mutants/survivors.txt, with the reason why nothing could.
 #
-#   ONLY  a regular expression: only these of `cargo mutants --list` (the figures stay as they are)
+#   ONLY  a regular expression: only these of `cargo mutants --list`
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
-# shellcheck source=broken_copy.sh
-. "$root/scripts/broken_copy.sh"
 
 readonly build="$root/build/mutants"
 readonly copy="$build/source"
-readonly harness="$build/harness"
-readonly known="$root/tests/mutants.txt"
-# The programs of the tests that tests/the_cpp_harness.rs runs.
-readonly programs=(flat parity allocator allocator_helpers allocator_probe
-  transfers_own transfers_0_19_8_original_header swap_0_19_8_linked_to_original)
-# A mutant that leaks or never ends must not take the machine's memory. The largest test asks for
-# 4 GiB.
-readonly most_memory=$((8 << 20)) # KiB
+readonly known="$root/proof/mutants/survivors.txt"
+export DSAIO_HARNESS="$build/harness"
+# The C++ programs that proof/mutants/harness.rs runs tests of.
+readonly programs='^(parity|differential|allocator\w*|transfers_newest_\w+|swap_newest_linked_to_original)$'
+readonly packages=(deepspeed_aio_utils dsaio)
 
-# cargo-mutants passes over every `unsafe fn`, which is all of the ABI. In the copy they are plain
-# functions: their bodies have blocks for what is unsafe, so the same code comes of it.
+# cargo-mutants passes over every `unsafe fn`, which is all of the C++ and C API. In the copy they are
+# plain functions: what is unsafe in their bodies has blocks of its own, so the code stays the same.
 open_to_mutants() {
-  find "$copy/src" -name '*.rs' -exec sed -E -i 's/\bunsafe (extern "C" )?fn\b/\1fn/' {} +
-  if grep -rnE '\bunsafe (extern "C" )?fn\b' "$copy/src" >&2; then
+  find "$copy/src" "$copy/core/src" -name '*.rs' -exec \
+    sed -E -i 's/\bunsafe (extern "C" )?fn\b/\1fn/' {} +
+  if grep -rnE '\bunsafe (extern "C" )?fn\b' "$copy/src" "$copy/core/src" >&2; then
     die "these lines of the copy still say unsafe fn, so cargo-mutants would pass over them."
   fi
-  sed -i '/^test = false/d' "$copy/Cargo.toml"
 }
 
-run_mutants() {
-  local status=0
-  cd "$copy"
-  # The Rust tests run with the overflow, the assertions and the panics of a release; its link-time
-  # optimisation would take most of the time. The harness gets the library as it ships.
+# mutants TIMEOUT OPTION...: two mutants at a time, each in a copy of its own.
+mutants() {
+  local timeout=$1 status=0
+  shift
   (
-    ulimit -v "$most_memory"
-    export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
-      CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_INCREMENTAL=true \
-      CARGO_TARGET_DIR="$build/target" DSAIO_HARNESS="$harness"
-    cargo mutants --in-place --profile release --timeout 150 --no-shuffle --colors never \
-      --output "$build" ${ONLY:+--re "$ONLY"}
+    cd "$copy"
+    # A mutant that leaks must not take the machine's memory. The largest test asks for 4 GiB.
+    ulimit -v "$((8 << 20))" # KiB
+    # The overflow and the assertions of a release, without the time that its optimisation takes. With
+    # DOCS_RS the build script leaves out the C++ compiler, which sees nothing of a function's body.
+    export DOCS_RS=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+      CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_INCREMENTAL=true TMPDIR="$build/tmp"
+    unset CARGO_TARGET_DIR
+    cargo mutants --profile release --jobs 2 --timeout "$timeout" --no-shuffle --colors never \
+      --gitignore false --output "$build" "${packages[@]/#/--package=}" \
+      "${packages[@]/#/--test-package=}" ${ONLY:+--re "$ONLY"} "$@"
   ) || status=$?
-  # 2: some survived, 3: some never ended. What that means is the report's to say.
+  # 2: some survived, 3: some never ended. What that means is seen below.
   ((status == 0 || status == 2 || status == 3)) ||
     die "cargo mutants failed with status $status; $build/mutants.out/log has what it ran."
 }
 
+# names OUTCOME...: the mutants of a run with that outcome, without the lines that they are in, so that
+# an edit elsewhere in a file changes no name.
+names() { (cd "$out" && cat "${@/%/.txt}") | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' | sort; }
+lines() { grep -c . || true; } # counts them
+
 "$root/scripts/setup.sh" mutants
-mkdir -p "$build" || die "$build cannot be made."
-copy_checkout "$copy"
-echo "Building the C++ harness (minutes the first time)"
-quietly "$build/configure.log" cmake -S "$copy" -B "$harness" -DCMAKE_BUILD_TYPE=Release \
-  -DDSAIO_BUILD_TESTS=ON -DDSAIO_RELEASES=0.19.8
-quietly "$build/build.log" cmake --build "$harness" --parallel "$(nproc)" --target "${programs[@]}"
+rm -rf "$copy"
+mkdir -p "$build/tmp" "$copy"
+tar -C "$root" --exclude=./build --exclude=./target --exclude=./.git -cf - . | tar -C "$copy" -xf -
 open_to_mutants
-run_mutants
-"$root/scripts/mutants_report.py" "$build/mutants.out" "$known" ${ONLY:+--part}
+echo "Building the C++ tests (minutes the first time)"
+quietly "$build/configure.log" cmake -S "$root" -B "$DSAIO_HARNESS" -DCMAKE_BUILD_TYPE=Release \
+  -DDSAIO_BUILD_TESTS=ON -DDSAIO_RELEASES=newest
+mapfile -t targets < <(cmake --build "$DSAIO_HARNESS" --target help | sed -nE 's/^\.\.\. (\w+).*/\1/p' |
+  grep -E "$programs")
+quietly "$build/build.log" cmake --build "$DSAIO_HARNESS" --parallel "$(nproc)" --target "${targets[@]}"
+
+rm -rf "$build/mutants.out" "$build/mutants.out.old"
+echo "The Rust tests"
+mutants 60 -- --tests
+out=$build/mutants.out
+total=$(names caught missed timeout unviable | lines)
+unviable=$(names unviable | lines) rust=$(names caught | lines) ended=$(names timeout | lines)
+tried=$(names caught missed timeout unviable)
+never_end=$(names timeout)
+((total > 0)) || die "no mutant matches ONLY=${ONLY-}."
+echo "The C++ tests, on what is left"
+mutants 90 --iterate -- --test mutants_harness
+cxx=$(names caught timeout | comm -23 - <(echo "$never_end") | lines)
+survived=$(names missed | comm -23 - <(echo "$never_end"))
+listed=$(grep -E '^(src|core)/' "$known" | sort | comm -12 - <(echo "$tried"))
+
+printf '%5d %s\n' "$total" mutants "$unviable" 'that do not compile' "$rust" 'caught by the Rust tests' \
+  "$cxx" 'caught by the C++ tests, after the Rust tests had passed' \
+  "$ended" 'that never end, which the time limit catches' "$(lines <<<"$survived")" survivors
+comm -23 <(echo "$survived") <(echo "$listed") | sed '/./s/^/NOT LISTED: /'
+comm -13 <(echo "$survived") <(echo "$listed") | sed '/./s/^/LISTED, but caught: /'
+# Survivors of a run of all mutants are those that are listed; a listed name must still exist.
+[[ -n ${ONLY:-} ]] || grep -E '^(src|core)/' "$known" | sort | comm -23 - <(echo "$tried") |
+  sed 's/^/LISTED, but no mutant: /'
+differences=$(comm -3 <(echo "$survived") <(echo "$listed") | lines)
+((differences == 0)) || echo "Write a test that catches what survived, or list it in $known with the" \
+  "reason why no test could; take out of the list what is caught."
+echo "$((total - unviable - differences)) passed, $differences failed, 0 skipped"
+((differences == 0))

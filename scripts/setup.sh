@@ -1,213 +1,152 @@
 #!/bin/bash
-# setup.sh demo|test|bench|mutants|defects|sanitizers|deepspeed
+# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed
 #
-# Makes this machine ready for `make demo`, `make test` and so on: finds what is missing by looking
-# for the thing itself (a command, a header), and installs only that. Where everything is there
-# already it touches neither the package manager nor the network.
+# Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
+# command, a header), says what is missing and the command that it is about to run, and installs only
+# that. If everything is here, it touches neither the package manager nor the network.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
+cd "$root"
 
-# What is needed, one a line: probe, Debian packages, Fedora packages, and whether the purpose can
-# do without (then its tests are skipped, or the demo shows less).
-demo_needs='
-cxx         g++                       gcc-c++                     required
-make        make                      make                        required
-cmake       cmake                     cmake                       required
-libaio      libaio-dev                libaio-devel                required
-binutils    binutils                  binutils                    required
-pip         python3-pip               python3-pip                 optional
-'
-test_needs="$demo_needs"'
-python      python3                   python3                     required
-venv        python3-venv              python3                     required
-googletest  libgtest-dev              gtest-devel                 required
-clang       clang                     clang                       optional
-libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional
-pkgconfig   pkg-config                pkgconf-pkg-config          optional
-sanitizers  g++                       libasan,libtsan,libubsan    optional
-valgrind    valgrind                  valgrind                    optional
-'
-defects_needs="$test_needs"'
-git         git                       git                         required
-'
-bench_needs="$demo_needs"'
-python      python3                   python3                     required
-benchmark   libbenchmark-dev          google-benchmark-devel      required
-fio         fio                       fio                         optional
-matplotlib  python3-matplotlib        python3-matplotlib          optional
-'
-deepspeed_needs='
-cxx         g++                       gcc-c++                     required
-libaio      libaio-dev                libaio-devel                required
-binutils    binutils                  binutils                    required
-python      python3                   python3                     required
-pip         python3-pip               python3-pip                 required
-venv        python3-venv              python3                     required
-pythondev   python3-dev               python3-devel               required
+# A thing that probe() looks for; Debian's packages; Fedora's; whether the tests can do without; and the
+# purposes that need it, where "all" does not mean lint.
+readonly needs='
+rust        rustc,cargo               rust,cargo                    required  all lint
+rustfmt     rustfmt                   rustfmt                       optional  test lint
+clippy      rust-clippy               clippy                        optional  test lint
+shellcheck  shellcheck                ShellCheck                    optional  test lint
+cxx         g++                       gcc-c++                       required  all lint
+libaio      libaio-dev                libaio-devel                  required  all lint
+make        make                      make                          required  all
+binutils    binutils                  binutils                      required  all
+cmake       cmake                     cmake                         required  demo test mutants sanitizers bench
+pip         python3-pip               python3-pip                   optional  all lint
+python      python3                   python3                       required  test mutants sanitizers bench deepspeed
+venv        python3-venv              python3                       optional  test lint deepspeed
+googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers
+clang       clang                     clang                         optional  test sanitizers
+libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
+pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
+sanitizers  g++                       libasan,libtsan,libubsan      optional  test sanitizers
+valgrind    valgrind                  valgrind                      optional  test sanitizers
+benchmark   libbenchmark-dev          google-benchmark-devel        required  bench
+fio         fio                       fio                           optional  bench
+matplotlib  python3-matplotlib        python3-matplotlib            optional  bench
+pythondev   python3-dev               python3-devel                 required  deepspeed
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
+includes() { echo "#include <$1>" | "${@:2}" -x c++ -fsyntax-only - >/dev/null 2>&1; } # includes HEADER COMPILER...
+at_least() { [[ -n $2 && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; } # at_least WANTED PRESENT
 
-compiles() { # compiles INCLUDE COMPILER [OPTION...]
-  local include=$1
-  shift
-  echo "#include <$include>" | "$@" -x c++ -fsyntax-only - >/dev/null 2>&1
-}
+rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-probe_cxx() { compiles vector "${CXX:-c++}"; }
-probe_make() { has make; }
-probe_libaio() { compiles libaio.h "${CXX:-c++}"; }
-probe_binutils() { has nm && has readelf; }
-probe_pip() { python3 -m pip --version >/dev/null 2>&1; }
-probe_python() { has python3; }
-probe_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
-# What torch compiles ops with.
-probe_pythondev() {
-  [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]]
-}
-probe_googletest() { [[ -e /usr/src/googletest/CMakeLists.txt ]] || compiles gtest/gtest.h "${CXX:-c++}"; }
-probe_clang() { compiles cstddef clang++; }
-probe_libcxx() { compiles vector clang++ -stdlib=libc++; }
-probe_pkgconfig() { has pkg-config; }
-probe_sanitizers() {
-  local sanitizer
-  for sanitizer in address,undefined thread; do
-    echo 'int main() {}' | "${CXX:-c++}" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null ||
+probe() { # probe THING
+  local cxx=${CXX:-c++} python sanitizer
+  case $1 in
+    rust) at_least "$rust_version" "$(rustc --version 2>/dev/null | cut -d ' ' -f 2)" && has cargo ;;
+    rustfmt) cargo fmt --version >/dev/null 2>&1 ;;
+    clippy) cargo clippy --version >/dev/null 2>&1 ;;
+    cxx) includes vector "$cxx" ;;
+    libaio) includes libaio.h "$cxx" ;;
+    binutils) has nm && has readelf ;;
+    cmake) at_least "$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)" \
+      "$(cmake --version 2>/dev/null | sed -n '1s/[^0-9]*//p')" ;;
+    pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    python) has python3 ;;
+    venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    googletest) [[ -e /usr/src/googletest/CMakeLists.txt ]] || includes gtest/gtest.h "$cxx" ;;
+    clang) includes cstddef clang++ ;;
+    libcxx) includes vector clang++ -stdlib=libc++ ;;
+    pkgconfig) has pkg-config ;;
+    sanitizers)
+      for sanitizer in address,undefined thread; do
+        echo 'int main() {}' | "$cxx" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null || return
+      done
+      ;;
+    benchmark) includes benchmark/benchmark.h "$cxx" ;;
+    # proof/bench takes the system's python3 if another one comes first and has none.
+    matplotlib)
+      for python in python3 /usr/bin/python3; do "$python" -c 'import matplotlib' 2>/dev/null && return; done
       return 1
-  done
-}
-probe_valgrind() { has valgrind; }
-probe_git() { has git; }
-probe_benchmark() { compiles benchmark/benchmark.h "${CXX:-c++}"; }
-probe_fio() { has fio; }
-# bench/run.py takes the system's python3 where another one comes first and has none.
-probe_matplotlib() {
-  local python
-  for python in python3 /usr/bin/python3; do
-    "$python" -c 'import matplotlib' 2>/dev/null && return
-  done
+      ;;
+    # What torch compiles ops with.
+    pythondev) [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ;;
+    *) has "$1" ;;
+  esac
 }
 
-# The CMake files say which version they need.
-probe_cmake() {
-  local wanted
-  wanted=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
-  has cmake && at_least "$wanted" "$(cmake --version | sed -n '1s/[^0-9]*//p')"
+# Prints the lines of $needs whose thing is needed for the purpose and not here.
+missing_needs() { # missing_needs PURPOSE
+  local thing debian fedora importance purposes all=all
+  [[ $1 != lint ]] || all=lint
+  while read -r thing debian fedora importance purposes; do
+    [[ " $purposes " == *" $1 "* || " $purposes " == *" $all "* ]] || continue
+    probe "$thing" || echo "$thing $debian $fedora $importance"
+  done < <(sed '/^$/d' <<<"$needs")
 }
 
-at_least() { # at_least WANTED PRESENT
-  [[ $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]
-}
+column() { awk -v n="$1" '{ print $n }' | tr ',\n' '  ' | sed 's/ *$//'; } # column N, all on one line
 
-check_cargo() {
-  local wanted present
-  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
-  has cargo || die "cargo is missing; install Rust $wanted or later with rustup (https://rustup.rs)."
-  present=$(cd "$root" && cargo --version 2>/dev/null) ||
-    die "cargo does not run; install Rust $wanted or later with 'rustup default stable'."
-  present=$(cut -d ' ' -f 2 <<<"$present")
-  at_least "$wanted" "$present" ||
-    die "cargo $present is too old; Rust $wanted or later is needed: 'rustup update stable' (https://rustup.rs)."
-}
-
-# Prints the lines of $needs whose thing is not here.
-missing_needs() {
-  local probe debian fedora importance
-  while read -r probe debian fedora importance; do
-    [[ -z $probe ]] || "probe_$probe" || echo "$probe $debian $fedora $importance"
-  done <<<"$needs"
-}
-
-column() { # column N, of lines on standard input: all on one line, commas as spaces
-  awk -v n="$1" '{ print $n }' | tr ',\n' '  ' | sed 's/ *$//'
-}
-
+# Says the command, then runs it; non-zero if it failed, which the caller sees by looking again.
 as_root() {
-  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+  local sudo=(sudo)
+  ((EUID != 0)) || sudo=()
+  echo "Running: ${sudo[*]:+sudo }$*"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "$@" >/dev/null
 }
 
-can_be_root() { [[ $EUID -eq 0 ]] || has sudo; }
-
-# Returns non-zero where it could not install; whether that matters is seen by looking again.
-apt_install() {
-  local log status=0
-  log=$(mktemp)
-  {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update || true
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 \
-      install -y --no-install-recommends "$@"
-  } >"$log" 2>&1 || status=$?
-  [[ $status -eq 0 ]] || tail -n 15 "$log" >&2
-  rm -f "$log"
-  return "$status"
-}
-
-install_packages() {
-  local missing packages
-  missing=$(missing_needs)
-  [[ -n $missing ]] || return 0
-  if has apt-get && can_be_root; then
+install_packages() { # install_packages PURPOSE
+  local missing packages candidate advice
+  missing=$(missing_needs "$1")
+  if has rustup && grep -qE '^(rust|rustfmt|clippy) ' <<<"$missing"; then
+    ! grep -q '^rust ' <<<"$missing" ||
+      die "Rust $rust_version or later is needed; 'rustup update stable' installs it."
+    echo "Running: rustup component add rustfmt clippy"
+    rustup -q component add rustfmt clippy || true
+    missing=$(missing_needs "$1")
+  fi
+  if [[ -n $missing ]] && has apt-get && { ((EUID == 0)) || has sudo; }; then
+    echo "Missing: $(column 1 <<<"$missing"). Debian's packages for that: $(column 2 <<<"$missing")"
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 update || true
     packages=$(column 2 <<<"$missing")
-    echo "Installing with apt-get: $packages"
+    if grep -q '^rust ' <<<"$missing"; then
+      candidate=$(apt-cache policy rustc | sed -n 's/^ *Candidate: *\([0-9.]*\).*/\1/p')
+      at_least "$rust_version" "$candidate" || die "Rust $rust_version or later is needed, and this" \
+        "distribution has ${candidate:-none}; this installs it:" \
+        "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
+    fi
     # shellcheck disable=SC2086  # one word each
-    apt_install $packages || true
-    missing=$(missing_needs)
-    [[ -n $missing ]] || return 0
+    as_root apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages || true
+    missing=$(missing_needs "$1")
   fi
-  report_missing "$missing"
-}
-
-report_missing() {
-  local missing=$1 advice
-  if has apt-get; then
-    advice="as root: apt-get install $(column 2 <<<"$missing")"
-  else
-    advice="install $(column 1 <<<"$missing") (Fedora's names: $(column 3 <<<"$missing"))"
-  fi
-  if grep -q ' required$' <<<"$missing"; then
-    die "missing, or too old: $(column 1 <<<"$missing"); $advice"
-  fi
+  [[ -n $missing ]] || return 0
+  # In other distributions the names are often Fedora's.
+  advice="install $(column 3 <<<"$missing") (Fedora's names)"
+  ! has apt-get || advice="as root: apt-get install $(column 2 <<<"$missing")"
+  ! grep -q ' required$' <<<"$missing" || die "missing, or too old: $(column 1 <<<"$missing"); $advice"
   echo "Going on without $(column 1 <<<"$missing"); for everything, $advice"
 }
 
-# The component and Debian's name for it; cargo has each as a subcommand.
-install_rust_component() { # install_rust_component SUBCOMMAND COMPONENT PACKAGE
-  cd "$root"
-  cargo "$1" --version >/dev/null 2>&1 && return
-  if has rustup; then
-    echo "Installing with rustup: $2"
-    rustup -q component add "$2" >/dev/null || true
-  elif has apt-get && can_be_root; then
-    echo "Installing with apt-get: $3"
-    apt_install "$3" || true
-  fi
-  cargo "$1" --version >/dev/null 2>&1 ||
-    die "cargo $1 is missing; install it with 'rustup component add $2'."
+install_tools() {
+  local requirements=(-r scripts/tools.txt -r python/tests/requirements.txt)
+  ! has_venv build/tools "${requirements[@]}" || return 0
+  echo "Installing from PyPI in build/tools: $(grep -hv '^#' scripts/tools.txt python/tests/requirements.txt |
+    tr '\n' ' ')"
+  make_venv build/tools "${requirements[@]}" || echo "Going on without them; let pip reach PyPI."
 }
 
-# A subcommand of cargo's that is a crate.
-install_cargo_tool() { # install_cargo_tool SUBCOMMAND
-  cargo "$1" --version >/dev/null 2>&1 && return
-  echo "Installing with cargo: cargo-$1 (some minutes)"
-  cargo install --quiet --locked "cargo-$1" || die "cargo-$1 cannot be installed; see above."
-}
-
-case ${1:-} in
-  demo) needs=$demo_needs ;;
-  test | mutants | sanitizers) needs=$test_needs ;;
-  defects) needs=$defects_needs ;;
-  bench) needs=$bench_needs ;;
-  deepspeed) needs=$deepspeed_needs ;;
-  *) die "usage: setup.sh demo|test|bench|mutants|defects|sanitizers|deepspeed" ;;
-esac
-
-check_cargo
-install_packages
-if [[ $1 == test ]]; then
-  install_rust_component fmt rustfmt rustfmt
-  install_rust_component clippy clippy rust-clippy
-fi
-case $1 in
-  mutants) install_cargo_tool mutants ;;
+purpose=${1:-}
+[[ " demo test lint bench mutants sanitizers deepspeed " == *" $purpose "* && -n $purpose ]] ||
+  die "usage: setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed"
+install_packages "$purpose"
+case $purpose in
+  test | lint) install_tools ;;
+  mutants)
+    cargo mutants --version >/dev/null 2>&1 || {
+      echo "Running: cargo install --locked cargo-mutants (some minutes)"
+      cargo install --quiet --locked cargo-mutants || die "cargo-mutants cannot be installed; see above."
+    }
+    ;;
 esac

@@ -1,22 +1,21 @@
 #!/bin/bash
-# The Python package on the real thing: torch, and the oldest and the newest DeepSpeed that is served.
+# The Python package on the real thing: torch, and the oldest and the newest supported DeepSpeed.
 # Their ops are compiled here, which takes most of the time; a second run finds them.
 #
 #   TORCH     release of torch (default 2.4.1, which 0.16.0 and 0.19.8 both run on)
-#   RELEASES  of DeepSpeed (default "0.16.0 0.19.8")
+#   RELEASES  of DeepSpeed (default: the first and the last of releases.txt)
 #   TESTS     an expression of names, as for pytest -k, such as "check or bench"
 
-# shellcheck disable=SC2317  # functions that quietly calls
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
-# shellcheck source-path=SCRIPTDIR source=python_env.sh
-. "$root/scripts/python_env.sh"
+cd "$root"
 
 readonly build="$root/build/deepspeed"
 readonly torch=$build/venv-torch
-read -ra releases <<<"${RELEASES:-0.16.0 0.19.8}"
+mapfile -t supported < <(sed -n 's/^\([0-9][0-9.]*\).*/\1/p' python/deepspeed_aio_utils/releases.txt)
+read -ra releases <<<"${RELEASES:-${supported[0]} ${supported[-1]}}"
 
-# The functions are called by quietly, where a failure has to be passed on by hand.
+# Steps call the functions, where errexit is off: a failure has to be passed on by hand.
 
 # Each DeepSpeed has an environment of its own, that sees torch's packages.
 make_release() { # make_release VERSION
@@ -45,28 +44,18 @@ install_package() {
 }
 
 mkdir -p "$build"
-cd "$root"
 scripts/setup.sh deepspeed
 python3 -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' || [[ -n ${TORCH:-} ]] ||
   die "torch 2.4.1 needs Python 3.9 to 3.12, and this is $(python3 --version); name another with TORCH=."
-echo "Installing torch (5 GB, once)"
 # What DeepSpeed needs besides itself; setuptools below 81 has the pkg_resources that torch 2.4 imports.
-quietly "$build/torch.log" make_venv "$torch" "torch==${TORCH:-2.4.1}" 'numpy<3' 'setuptools<81' wheel \
-  ninja einops hjson msgpack packaging psutil py-cpuinfo pydantic tqdm nvidia-ml-py pytest
+step -n "install torch (5 GB, once)" make_venv "$torch" "torch==${TORCH:-2.4.1}" 'numpy<3' 'setuptools<81' \
+  wheel ninja einops hjson msgpack packaging psutil py-cpuinfo pydantic tqdm nvidia-ml-py pytest || true
 for release in "${releases[@]}"; do
-  echo "Installing DeepSpeed $release"
-  quietly "$build/deepspeed-$release.log" make_release "$release"
+  step -n "install DeepSpeed $release" make_release "$release" || true
 done
-echo "Installing the package"
-quietly "$build/package.log" install_package
-
-status=0
 # torch looks for ninja on the path.
-PATH=$torch/bin:$PATH PYTHONDONTWRITEBYTECODE=1 DSAIO_DEEPSPEED_BUILD=$build \
-  DSAIO_DEEPSPEED_RELEASES="${releases[*]}" "$torch/bin/pytest" --color=no -v \
-  --junit-xml "$build/pytest.xml" "$root/python/deepspeed_tests" ${TESTS:+-k "$TESTS"} || status=$?
-read -r passed failed skipped < <(
-  scripts/pytest_counts.py "$build/pytest.xml" "$build/skipped" "$build/failed"
-)
-echo "$passed passed, $failed failed, $skipped skipped"
-exit "$status"
+step -n "install the package" install_package &&
+  step -r "$build/pytest.xml" "pytest" env PATH="$torch/bin:$PATH" DSAIO_DEEPSPEED_BUILD="$build" \
+    DSAIO_DEEPSPEED_RELEASES="${releases[*]}" "$torch/bin/pytest" --color=no -v \
+    --junit-xml "$build/pytest.xml" python/deepspeed_tests ${TESTS:+-k "$TESTS"} || true
+summary

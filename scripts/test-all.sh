@@ -1,0 +1,27 @@
+#!/bin/bash
+# All tiers in turn, whatever fails; then one line for each, and the sum.
+#
+#   TIERS  only these
+
+# shellcheck source-path=SCRIPTDIR source=common.sh
+. "$(dirname "$0")/common.sh"
+cd "$root"
+mkdir -p "$logs"
+read -ra tiers <<<"${TIERS:-test msrv test-releases sanitizers fuzz defects mutants test-deepspeed}"
+
+for tier in "${tiers[@]}"; do
+  printf '\n==== make %s\n' "$tier"
+  status=0 began=$SECONDS log=$logs/$tier.log
+  make --no-print-directory "$tier" 2>&1 | tee "$log" || status=$?
+  # Every tier ends in such a line; one that does not was cut short.
+  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+    p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
+  else
+    p=0 f=0 s=0 status=1
+  fi
+  ((status == 0 || f > 0)) || f=1
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  step_lines+=("$(printf '%-16s %d passed, %d failed, %d skipped (%d s)' "$tier" "$p" "$f" "$s" \
+    "$((SECONDS - began))")")
+done
+summary
