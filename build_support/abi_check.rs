@@ -10,25 +10,14 @@ use std::process::{Command, Output};
 pub fn run(include_dir: &Path) -> Result<(), String> {
     // Prints `rerun-if-env-changed` for every variable that names a compiler or its flags.
     let mut build = cc::Build::new();
-    build
-        .cpp(true)
-        .std("c++14")
-        .include(include_dir)
-        .cargo_warnings(false);
-    let compiler = build
-        .try_get_compiler()
-        .map_err(|error| no_compiler(&error.to_string()))?;
+    build.cpp(true).std("c++14").include(include_dir).cargo_warnings(false);
+    let compiler = build.try_get_compiler().map_err(|error| no_compiler(&error.to_string()))?;
 
     let compile = |source: &str| -> Result<Output, String> {
         let mut command: Command = compiler.to_command();
-        command
-            .arg("-fsyntax-only")
-            .arg(Path::new("build_support").join(source));
+        command.arg("-fsyntax-only").arg(Path::new("build_support").join(source));
         command.output().map_err(|error| {
-            no_compiler(&format!(
-                "{} does not start: {error}",
-                compiler.path().display()
-            ))
+            no_compiler(&format!("{} does not start: {error}", compiler.path().display()))
         })
     };
 
@@ -38,12 +27,10 @@ pub fn run(include_dir: &Path) -> Result<(), String> {
         return Err(no_compiler(&stderr(&plain)));
     }
     if !compile("has_libaio.cpp")?.status.success() {
-        return Err(
-            "libaio.h is missing; the layout of its struct iocb is checked against it. \
+        return Err("libaio.h is missing; the layout of its struct iocb is checked against it. \
                     Install libaio-dev (Debian, Ubuntu) or libaio-devel (Fedora, RHEL), or name \
                     its directory in CXXFLAGS (-I)."
-                .to_owned(),
-        );
+            .to_owned());
     }
     let layouts = compile("abi_check.cpp")?;
     if !layouts.status.success() {

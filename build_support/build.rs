@@ -21,13 +21,8 @@ fn main() {
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     // docs.rs has no libaio.h, and builds nothing that C++ callers could be linked with.
     let documentation_only = env::var_os("DOCS_RS").is_some();
-    let outcome = header::generate(&out_dir).and_then(|()| {
-        if documentation_only {
-            Ok(())
-        } else {
-            abi_check::run(&out_dir)
-        }
-    });
+    let outcome = header::generate(&out_dir)
+        .and_then(|()| if documentation_only { Ok(()) } else { abi_check::run(&out_dir) });
     if let Err(sentence) = outcome {
         for line in sentence.lines() {
             println!("cargo::error={line}");

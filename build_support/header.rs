@@ -19,10 +19,7 @@ pub fn generate(out_dir: &Path) -> Result<(), String> {
         .map_err(|error| format!("build_support/cbindgen.toml cannot be used: {error}"))?;
     let bindings = SOURCES
         .iter()
-        .fold(
-            cbindgen::Builder::new().with_config(config),
-            |builder, file| builder.with_src(file),
-        )
+        .fold(cbindgen::Builder::new().with_config(config), |builder, file| builder.with_src(file))
         .generate()
         .map_err(|error| format!("cbindgen cannot generate the header: {error}"))?;
     bindings.write_to_file(out_dir.join(NAME));

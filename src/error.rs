@@ -18,10 +18,7 @@ pub(crate) enum CallError {
     /// The transfer has more blocks than an `int64_t` counts.
     TooManyBlocks { num_bytes: i64, block_size: u64 },
     /// A C++ generator has bytes left but no blocks, or blocks but no bytes.
-    CountersDisagree {
-        remaining_bytes: i64,
-        remaining_io_blocks: i64,
-    },
+    CountersDisagree { remaining_bytes: i64, remaining_io_blocks: i64 },
     /// The transfer itself cannot be prepared.
     Prepare(PrepareError),
 }
@@ -59,18 +56,12 @@ impl fmt::Display for CallError {
                 f,
                 "n_iocbs is {n_iocbs} and there are {available} iocbs; ask for 0 to {available}"
             ),
-            CallError::TooManyBlocks {
-                num_bytes,
-                block_size,
-            } => write!(
+            CallError::TooManyBlocks { num_bytes, block_size } => write!(
                 f,
                 "num_bytes {num_bytes} in blocks of block_size {block_size} makes more blocks than \
                  an int64_t counts; use larger blocks"
             ),
-            CallError::CountersDisagree {
-                remaining_bytes,
-                remaining_io_blocks,
-            } => write!(
+            CallError::CountersDisagree { remaining_bytes, remaining_io_blocks } => write!(
                 f,
                 "_remaining_bytes is {remaining_bytes} and _remaining_io_blocks is \
                  {remaining_io_blocks}; both must reach 0 together: check that num_bytes is at \

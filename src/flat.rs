@@ -58,12 +58,7 @@ impl dsaio_transfer {
             .checked_add(self.buffer_offset as usize)
             .ok_or(PrepareError::MemoryRangeOverflow)?;
         let buffer = self.buffer.with_addr(start).cast();
-        Ok(Transfer::new(
-            self.fd,
-            self.file_offset,
-            buffer,
-            self.num_bytes,
-        )?)
+        Ok(Transfer::new(self.fd, self.file_offset, buffer, self.num_bytes)?)
     }
 }
 
@@ -88,12 +83,7 @@ impl dsaio_generator {
     /// Checked on every call: the caller owns the struct and may have changed it.
     fn check(&self) -> Result<Generator, CallError> {
         let transfer = self.transfer.check()?;
-        Ok(Generator::at(
-            transfer,
-            operation(self.read_op),
-            self.block_size,
-            self.position,
-        )?)
+        Ok(Generator::at(transfer, operation(self.read_op), self.block_size, self.position)?)
     }
 }
 
@@ -126,9 +116,7 @@ pub unsafe extern "C" fn dsaio_prep_batch(
 ) -> c_int {
     answer(|| {
         // SAFETY: null or valid, as promised.
-        let transfer = unsafe { transfer.as_ref() }
-            .ok_or(CallError::Null("transfer"))?
-            .check()?;
+        let transfer = unsafe { transfer.as_ref() }.ok_or(CallError::Null("transfer"))?.check()?;
         let blocks = transfer.blocks(block_size, position, room(n_iocbs))?;
         // SAFETY: null or `n_iocbs` long, as promised.
         unsafe { fill(iocbs, n_iocbs, blocks, operation(read_op), transfer.fd()) }
@@ -155,12 +143,7 @@ pub unsafe extern "C" fn dsaio_generator_init(
         let transfer = *unsafe { transfer.as_ref() }.ok_or(CallError::Null("transfer"))?;
         let generator = NonNull::new(generator).ok_or(CallError::Null("generator"))?;
         let read_op = CBool::from(read_op != 0);
-        let initialised = dsaio_generator {
-            transfer,
-            block_size,
-            position: 0,
-            read_op,
-        };
+        let initialised = dsaio_generator { transfer, block_size, position: 0, read_op };
         initialised.check()?;
         // SAFETY: the caller's struct to write to.
         unsafe { generator.write(initialised) };
@@ -285,11 +268,7 @@ fn answer(call: impl FnOnce() -> Result<c_int, CallError>) -> c_int {
 }
 
 fn operation(read_op: CBool) -> Operation {
-    if read_op != 0 {
-        Operation::Read
-    } else {
-        Operation::Write
-    }
+    if read_op != 0 { Operation::Read } else { Operation::Write }
 }
 
 /// How many iocbs one call can fill: it returns the count as `int`, like libaio.

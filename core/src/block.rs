@@ -54,13 +54,7 @@ impl Blocks {
     /// compares in `int64_t`, its batch in `size_t`.
     #[inline]
     pub fn new(origin: Origin, block_size: u64, longest: i64, left: i64, count: usize) -> Self {
-        Blocks {
-            next: origin,
-            block_size,
-            longest,
-            left,
-            count,
-        }
+        Blocks { next: origin, block_size, longest, left, count }
     }
 
     /// Bytes of `left` that no block taken so far holds.
@@ -79,10 +73,7 @@ impl Iterator for Blocks {
             return None;
         }
         let length = self.longest.min(self.left);
-        let block = Block {
-            at: self.next,
-            length: length as u64,
-        };
+        let block = Block { at: self.next, length: length as u64 };
         self.count -= 1;
         self.left = self.left.wrapping_sub(length);
         self.next = self.next.shifted(self.block_size);
@@ -101,16 +92,12 @@ impl ExactSizeIterator for Blocks {}
 mod tests {
     use super::*;
 
-    const ORIGIN: Origin = Origin {
-        buffer: 0x10_0000,
-        file_offset: 4096,
-    };
+    const ORIGIN: Origin = Origin { buffer: 0x10_0000, file_offset: 4096 };
 
     #[test]
     fn the_last_block_is_what_is_left() {
-        let lengths: Vec<u64> = Blocks::new(ORIGIN, 4096, 4096, 10_000, 3)
-            .map(|b| b.length)
-            .collect();
+        let lengths: Vec<u64> =
+            Blocks::new(ORIGIN, 4096, 4096, 10_000, 3).map(|b| b.length).collect();
         assert_eq!(lengths, [4096, 4096, 10_000 - 8192]);
     }
 

@@ -61,10 +61,7 @@ impl fmt::Display for PrepareError {
             PrepareError::ZeroBlockSize => {
                 write!(f, "block_size is 0; a block must hold at least one byte")
             }
-            PrepareError::Outside {
-                position,
-                num_bytes,
-            } => write!(
+            PrepareError::Outside { position, num_bytes } => write!(
                 f,
                 "position {position} is outside the transfer of {num_bytes} bytes; start at 0 to \
                  {num_bytes}"
@@ -76,10 +73,7 @@ impl fmt::Display for PrepareError {
                 )
             }
             PrepareError::MemoryRangeOverflow => {
-                write!(
-                    f,
-                    "buffer + num_bytes overflows; check the transfer's buffer and length"
-                )
+                write!(f, "buffer + num_bytes overflows; check the transfer's buffer and length")
             }
         }
     }

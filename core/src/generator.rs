@@ -42,12 +42,7 @@ impl Generator {
         position: i64,
     ) -> Result<Self, PrepareError> {
         transfer.blocks(block_size, position, 0)?;
-        Ok(Generator {
-            transfer,
-            operation,
-            block_size,
-            position,
-        })
+        Ok(Generator { transfer, operation, block_size, position })
     }
 
     /// How many bytes have been handed out.
@@ -62,9 +57,7 @@ impl Generator {
             .blocks(self.block_size, self.position, room)
             .expect("block size and position were checked when the generator was made");
         let left = (self.transfer.num_bytes() - self.position) as u64;
-        let taken = (blocks.len() as u64)
-            .saturating_mul(self.block_size)
-            .min(left);
+        let taken = (blocks.len() as u64).saturating_mul(self.block_size).min(left);
         self.position += taken as i64;
         blocks
     }
@@ -74,12 +67,7 @@ impl Generator {
     pub fn prepare(&mut self, iocbs: &mut [Iocb]) -> usize {
         let mut blocks = self.take_blocks(iocbs.len());
         let count = blocks.len();
-        iocb::fill(
-            iocbs.iter_mut(),
-            &mut blocks,
-            self.operation,
-            self.transfer.fd(),
-        );
+        iocb::fill(iocbs.iter_mut(), &mut blocks, self.operation, self.transfer.fd());
         count
     }
 }
@@ -93,23 +81,10 @@ mod tests {
         let buffer = std::ptr::without_provenance_mut(4096);
         let transfer = Transfer::new(3, 0, buffer, 10_000).unwrap();
         let at = |position| Generator::at(transfer, Operation::Read, 4096, position);
-        assert_eq!(
-            at(-1).unwrap_err(),
-            PrepareError::Outside {
-                position: -1,
-                num_bytes: 10_000
-            }
-        );
+        assert_eq!(at(-1).unwrap_err(), PrepareError::Outside { position: -1, num_bytes: 10_000 });
         assert!(at(10_001).is_err());
         assert_eq!(at(10_000).unwrap().take_blocks(8).len(), 0);
-        assert_eq!(
-            at(8192)
-                .unwrap()
-                .take_blocks(8)
-                .map(|b| b.length)
-                .collect::<Vec<_>>(),
-            [1808]
-        );
+        assert_eq!(at(8192).unwrap().take_blocks(8).map(|b| b.length).collect::<Vec<_>>(), [1808]);
         let zero = Generator::new(transfer, Operation::Read, 0);
         assert_eq!(zero.unwrap_err(), PrepareError::ZeroBlockSize);
     }

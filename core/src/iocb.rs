@@ -56,9 +56,7 @@ impl Iocb {
         let [f0, f1, f2, f3] = fd.to_ne_bytes();
         let command = u64::from_ne_bytes([o0, o1, 0, 0, f0, f1, f2, f3]);
         let offset = block.at.file_offset as u64;
-        Iocb {
-            words: [0, 0, command, block.at.buffer, block.length, offset, 0, 0],
-        }
+        Iocb { words: [0, 0, command, block.at.buffer, block.length, offset, 0, 0] }
     }
 
     /// `data`: the caller's own, which comes back in the `io_event`.
@@ -119,13 +117,7 @@ mod tests {
 
     #[test]
     fn an_iocb_names_its_command_and_its_file() {
-        let block = Block {
-            at: Origin {
-                buffer: 4096,
-                file_offset: 512,
-            },
-            length: 1024,
-        };
+        let block = Block { at: Origin { buffer: 4096, file_offset: 512 }, length: 1024 };
         // IO_CMD_PREAD and IO_CMD_PWRITE.
         for (operation, opcode) in [(Operation::Read, 0), (Operation::Write, 1)] {
             for fd in [0, 1, 3, i32::MAX, -1] {

@@ -47,22 +47,11 @@ impl Transfer {
         if buffer.is_null() && num_bytes > 0 {
             return Err(PrepareError::NullBuffer);
         }
-        file_offset
-            .checked_add(num_bytes)
-            .ok_or(PrepareError::FileRangeOverflow)?;
+        file_offset.checked_add(num_bytes).ok_or(PrepareError::FileRangeOverflow)?;
         // The kernel takes the address, so the pointer's provenance is exposed to it.
         let address = buffer.expose_provenance() as u64;
-        address
-            .checked_add(num_bytes as u64)
-            .ok_or(PrepareError::MemoryRangeOverflow)?;
-        Ok(Transfer {
-            fd,
-            start: Origin {
-                buffer: address,
-                file_offset,
-            },
-            num_bytes,
-        })
+        address.checked_add(num_bytes as u64).ok_or(PrepareError::MemoryRangeOverflow)?;
+        Ok(Transfer { fd, start: Origin { buffer: address, file_offset }, num_bytes })
     }
 
     /// The file.
@@ -91,21 +80,12 @@ impl Transfer {
             return Err(PrepareError::ZeroBlockSize);
         }
         if !(0..=self.num_bytes).contains(&position) {
-            return Err(PrepareError::Outside {
-                position,
-                num_bytes: self.num_bytes,
-            });
+            return Err(PrepareError::Outside { position, num_bytes: self.num_bytes });
         }
         let left = self.num_bytes - position;
         let count = (left as u64).div_ceil(block_size).min(room as u64) as usize;
         let longest = i64::try_from(block_size).unwrap_or(i64::MAX);
-        Ok(Blocks::new(
-            self.start.shifted(position as u64),
-            block_size,
-            longest,
-            left,
-            count,
-        ))
+        Ok(Blocks::new(self.start.shifted(position as u64), block_size, longest, left, count))
     }
 
     /// Fills `iocbs` with the requests for the blocks from `position` on, and returns how many it
@@ -150,20 +130,11 @@ mod tests {
         let highest = ptr::without_provenance_mut(usize::MAX);
         use PrepareError::*;
         assert_eq!(error(-1, 0, BUFFER, 1), (BadDescriptor(-1), libc::EBADF));
-        assert_eq!(
-            error(0, -2, BUFFER, 1),
-            (NegativeFileOffset(-2), libc::EINVAL)
-        );
+        assert_eq!(error(0, -2, BUFFER, 1), (NegativeFileOffset(-2), libc::EINVAL));
         assert_eq!(error(0, 0, BUFFER, -3), (NegativeLength(-3), libc::EINVAL));
         assert_eq!(error(0, 0, null, 1), (NullBuffer, libc::EFAULT));
-        assert_eq!(
-            error(0, i64::MAX, BUFFER, 1),
-            (FileRangeOverflow, libc::EOVERFLOW)
-        );
-        assert_eq!(
-            error(0, 0, highest, 1),
-            (MemoryRangeOverflow, libc::EOVERFLOW)
-        );
+        assert_eq!(error(0, i64::MAX, BUFFER, 1), (FileRangeOverflow, libc::EOVERFLOW));
+        assert_eq!(error(0, 0, highest, 1), (MemoryRangeOverflow, libc::EOVERFLOW));
     }
 
     #[test]
@@ -176,19 +147,10 @@ mod tests {
     #[test]
     fn block_size_and_position_are_checked() {
         let zero = transfer().blocks(0, 0, 8).unwrap_err();
-        assert_eq!(
-            (zero, zero.errno()),
-            (PrepareError::ZeroBlockSize, libc::EINVAL)
-        );
+        assert_eq!((zero, zero.errno()), (PrepareError::ZeroBlockSize, libc::EINVAL));
         for position in [-1, 10_001] {
             let outside = transfer().blocks(4096, position, 8).unwrap_err();
-            assert_eq!(
-                outside,
-                PrepareError::Outside {
-                    position,
-                    num_bytes: 10_000
-                }
-            );
+            assert_eq!(outside, PrepareError::Outside { position, num_bytes: 10_000 });
             assert_eq!(outside.errno(), libc::EINVAL);
         }
         assert_eq!(transfer().blocks(4096, 10_000, 8).unwrap().len(), 0);
@@ -205,9 +167,6 @@ mod tests {
     #[test]
     fn a_block_larger_than_any_transfer_holds_all_of_it() {
         let blocks = transfer().blocks(u64::MAX, 0, 8).unwrap();
-        assert_eq!(
-            blocks.map(|block| block.length).collect::<Vec<_>>(),
-            [10_000]
-        );
+        assert_eq!(blocks.map(|block| block.length).collect::<Vec<_>>(), [10_000]);
     }
 }

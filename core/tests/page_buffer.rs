@@ -6,10 +6,7 @@ use std::fs;
 /// Bytes that this process has locked.
 fn locked() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmLck:"))
-        .unwrap();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
     1024 * kib.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
 }
 
@@ -27,13 +24,7 @@ fn a_buffer_knows_its_size() {
 #[cfg_attr(miri, ignore = "Miri has no mlock, and no such posix_memalign")]
 fn a_size_that_no_machine_has_is_an_error() {
     let error = PageBuffer::new(1 << 62, false).unwrap_err();
-    assert_eq!(
-        error,
-        AllocError::Memory {
-            size: 1 << 62,
-            errno: libc::ENOMEM
-        }
-    );
+    assert_eq!(error, AllocError::Memory { size: 1 << 62, errno: libc::ENOMEM });
 }
 
 /// The only test here that locks: the kernel counts for the whole process.

@@ -25,34 +25,18 @@ impl Request {
 fn requests() -> impl Strategy<Value = Request> {
     // Up to 63 bits, any magnitude as likely as another.
     let block_size = (0_u32..63, any::<u64>()).prop_map(|(bits, n)| (n >> 1 >> bits).max(1));
-    (
-        block_size,
-        0_u64..2000,
-        any::<u64>(),
-        1_usize..100,
-        0_i64..1 << 40,
-        1_usize..1 << 40,
-    )
+    (block_size, 0_u64..2000, any::<u64>(), 1_usize..100, 0_i64..1 << 40, 1_usize..1 << 40)
         .prop_map(|(block_size, blocks, rest, room, file_offset, address)| {
             let most = (i64::MAX as u64 - file_offset as u64) / block_size;
             let num_bytes = block_size * blocks.min(most.saturating_sub(1)) + rest % block_size;
             let num_bytes = num_bytes.min(i64::MAX as u64 - file_offset as u64) as i64;
-            Request {
-                file_offset,
-                address,
-                num_bytes,
-                block_size,
-                room,
-            }
+            Request { file_offset, address, num_bytes, block_size, room }
         })
 }
 
 fn config() -> ProptestConfig {
     let cases = if cfg!(miri) { 20 } else { 2000 };
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(cases)
-    }
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
 proptest! {

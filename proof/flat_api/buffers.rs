@@ -26,11 +26,7 @@ pub fn alloc(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
         return free(state, input);
     }
     state.result.set(0, &input.arbitrary::<[u8; 8]>()?);
-    let result = if into_null {
-        ptr::null_mut()
-    } else {
-        state.result.pointer()
-    };
+    let result = if into_null { ptr::null_mut() } else { state.result.pointer() };
     // SAFETY: null, or as the header asks.
     let answer = unsafe { api::dsaio_alloc(size, lock, result) };
     let mut errors = Vec::new();
@@ -44,19 +40,13 @@ pub fn alloc(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
         errors.push(-libc::ENOMEM);
     }
     if !errors.is_empty() {
-        assert!(
-            errors.contains(&answer),
-            "dsaio_alloc: {answer}, not one of {errors:?}"
-        );
+        assert!(errors.contains(&answer), "dsaio_alloc: {answer}, not one of {errors:?}");
     } else if answer == 0 {
         accept_buffer(size as usize, lock != 0, state);
     } else {
         // The limit on locked memory, which differs from machine to machine.
         let limits = [-libc::ENOMEM, -libc::EAGAIN, -libc::EPERM];
-        assert!(
-            lock != 0 && limits.contains(&answer),
-            "dsaio_alloc({size}, {lock}): {answer}"
-        );
+        assert!(lock != 0 && limits.contains(&answer), "dsaio_alloc({size}, {lock}): {answer}");
     }
     Ok(("dsaio_alloc", answer))
 }
@@ -66,15 +56,8 @@ fn accept_buffer(size: usize, lock: bool, state: &mut State) {
     let address: [u8; 8] = state.result.object().try_into().expect("8 bytes");
     let pointer: *mut c_void = ptr::with_exposed_provenance_mut(usize::from_ne_bytes(address));
     state.next_mark = state.next_mark.wrapping_add(1);
-    let buffer = Buffer {
-        pointer,
-        size,
-        mark: state.next_mark,
-    };
-    assert!(
-        !pointer.is_null() && pointer.addr() % 4096 == 0,
-        "page-aligned"
-    );
+    let buffer = Buffer { pointer, size, mark: state.next_mark };
+    assert!(!pointer.is_null() && pointer.addr() % 4096 == 0, "page-aligned");
     assert!(!lock || state::is_resident(&buffer), "locked, so resident");
     // The marks of the other buffers are looked at after this.
     buffer.set_marks();
@@ -87,11 +70,7 @@ pub fn free(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
         let size = negative.unwrap_or(awkward(input)? & i64::MAX);
         // SAFETY: null does nothing.
         let answer = unsafe { api::dsaio_free(ptr::null_mut(), size) };
-        assert_eq!(
-            answer,
-            if size < 0 { -libc::EINVAL } else { 0 },
-            "dsaio_free(null, {size})"
-        );
+        assert_eq!(answer, if size < 0 { -libc::EINVAL } else { 0 }, "dsaio_free(null, {size})");
         check_version();
         return Ok(("dsaio_free", answer));
     }
@@ -100,11 +79,7 @@ pub fn free(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
     let size = negative.unwrap_or(buffer.size as i64);
     // SAFETY: a buffer of `dsaio_alloc`, with its size; a negative size is an error.
     let answer = unsafe { api::dsaio_free(buffer.pointer, size) };
-    assert_eq!(
-        answer,
-        if size < 0 { -libc::EINVAL } else { 0 },
-        "dsaio_free(_, {size})"
-    );
+    assert_eq!(answer, if size < 0 { -libc::EINVAL } else { 0 }, "dsaio_free(_, {size})");
     if answer == 0 {
         state.buffers.swap_remove(index);
     }

@@ -23,64 +23,19 @@ type Answers = BTreeMap<(&'static str, i32), u64>;
 
 /// What every function can answer; a run that has not seen them all has tested too little.
 const EXPECTED: &[(&str, &[i32])] = &[
-    (
-        "dsaio_prep_batch",
-        &[
-            0,
-            1,
-            -libc::EFAULT,
-            -libc::EBADF,
-            -libc::EINVAL,
-            -libc::EOVERFLOW,
-        ],
-    ),
-    (
-        "dsaio_generator_init",
-        &[
-            0,
-            -libc::EFAULT,
-            -libc::EBADF,
-            -libc::EINVAL,
-            -libc::EOVERFLOW,
-        ],
-    ),
-    (
-        "dsaio_generator_prep",
-        &[
-            0,
-            1,
-            -libc::EFAULT,
-            -libc::EBADF,
-            -libc::EINVAL,
-            -libc::EOVERFLOW,
-        ],
-    ),
-    (
-        "dsaio_file_size",
-        &[
-            0,
-            -libc::EFAULT,
-            -libc::ENOENT,
-            -libc::ENOTDIR,
-            -libc::ENAMETOOLONG,
-        ],
-    ),
+    ("dsaio_prep_batch", &[0, 1, -libc::EFAULT, -libc::EBADF, -libc::EINVAL, -libc::EOVERFLOW]),
+    ("dsaio_generator_init", &[0, -libc::EFAULT, -libc::EBADF, -libc::EINVAL, -libc::EOVERFLOW]),
+    ("dsaio_generator_prep", &[0, 1, -libc::EFAULT, -libc::EBADF, -libc::EINVAL, -libc::EOVERFLOW]),
+    ("dsaio_file_size", &[0, -libc::EFAULT, -libc::ENOENT, -libc::ENOTDIR, -libc::ENAMETOOLONG]),
     ("dsaio_fd_file_size", &[0, -libc::EFAULT, -libc::EBADF]),
-    (
-        "dsaio_alloc",
-        &[0, -libc::EFAULT, -libc::EINVAL, -libc::ENOMEM],
-    ),
+    ("dsaio_alloc", &[0, -libc::EFAULT, -libc::EINVAL, -libc::ENOMEM]),
     ("dsaio_free", &[0, -libc::EINVAL]),
 ];
 
 #[test]
 fn any_bytes_as_calls_are_answered_as_the_header_says() {
     let answers = RefCell::new(Answers::new());
-    let config = Config {
-        cases: 2_000,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };
     let bytes = prop::collection::vec(any::<u8>(), 0..700);
     TestRunner::new(config)
         .run(&bytes, |bytes| {

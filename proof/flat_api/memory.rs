@@ -31,12 +31,7 @@ impl Guarded {
         // SAFETY: the allocation, just made.
         unsafe { allocation.write_bytes(CANARY, layout.size()) };
         let expected = vec![CANARY; layout.size()];
-        Guarded {
-            allocation,
-            layout,
-            object: before..before + size,
-            expected,
-        }
+        Guarded { allocation, layout, object: before..before + size, expected }
     }
 
     /// The object's address, for C.
@@ -77,15 +72,8 @@ impl Guarded {
         if actual == self.expected {
             return None;
         }
-        let at = actual
-            .iter()
-            .zip(&self.expected)
-            .position(|(a, e)| a != e)?;
-        Some((
-            at as isize - self.object.start as isize,
-            actual[at],
-            self.expected[at],
-        ))
+        let at = actual.iter().zip(&self.expected).position(|(a, e)| a != e)?;
+        Some((at as isize - self.object.start as isize, actual[at], self.expected[at]))
     }
 
     fn actual(&self) -> &[u8] {

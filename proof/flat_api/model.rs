@@ -82,10 +82,7 @@ impl Request {
             }
         };
         when(t.fd < 0, libc::EBADF);
-        when(
-            t.file_offset < 0 || t.buffer_offset < 0 || t.num_bytes < 0,
-            libc::EINVAL,
-        );
+        when(t.file_offset < 0 || t.buffer_offset < 0 || t.num_bytes < 0, libc::EINVAL);
         when(t.buffer == 0 && t.num_bytes > 0, libc::EFAULT);
         when(
             i128::from(t.file_offset) + i128::from(t.num_bytes) > i128::from(i64::MAX),
@@ -95,10 +92,7 @@ impl Request {
             i128::from(t.buffer) + i128::from(t.buffer_offset) + i128::from(t.num_bytes);
         when(memory_end > i128::from(u64::MAX), libc::EOVERFLOW);
         when(self.block_size == 0, libc::EINVAL);
-        when(
-            self.position < 0 || self.position > t.num_bytes,
-            libc::EINVAL,
-        );
+        when(self.position < 0 || self.position > t.num_bytes, libc::EINVAL);
         errors
     }
 

@@ -42,12 +42,7 @@ impl Slots {
             None => ptr::null_mut(),
         };
         let pointers = targets.iter().map(pointer).collect();
-        Ok(Slots {
-            pointers,
-            targets,
-            null: input.ratio(1, 8)?,
-            n_iocbs,
-        })
+        Ok(Slots { pointers, targets, null: input.ratio(1, 8)?, n_iocbs })
     }
 
     fn pointer(&self) -> *const *mut c_void {
@@ -82,22 +77,11 @@ fn judge(
         return (function, answer);
     }
     let request = request.expect("no errors, so there is a transfer");
-    let count = if slots.null {
-        0
-    } else {
-        request.count(slots.n_iocbs)
-    };
-    assert_eq!(
-        answer, count as i32,
-        "{function}: {request:?} with room for {}",
-        slots.n_iocbs
-    );
+    let count = if slots.null { 0 } else { request.count(slots.n_iocbs) };
+    assert_eq!(answer, count as i32, "{function}: {request:?} with room for {}", slots.n_iocbs);
     for (k, target) in slots.targets.iter().take(count).enumerate() {
         let iocb = &mut state.iocbs[target.expect("no errors, so none is null")];
-        assert!(
-            request.holds(iocb.object()),
-            "{function}: outside the transfer: {request:?}"
-        );
+        assert!(request.holds(iocb.object()), "{function}: outside the transfer: {request:?}");
         iocb.expect(0, &request.iocb(k));
     }
     (function, answer)
@@ -126,11 +110,7 @@ pub fn batch(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
     // SAFETY: null, or valid for as long as the header asks.
     let answer = unsafe {
         api::dsaio_prep_batch(
-            if null {
-                ptr::null()
-            } else {
-                transfer.pointer()
-            },
+            if null { ptr::null() } else { transfer.pointer() },
             request.read_op,
             request.block_size,
             request.position,
@@ -138,14 +118,7 @@ pub fn batch(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
             slots.n_iocbs,
         )
     };
-    Ok(judge(
-        "dsaio_prep_batch",
-        answer,
-        &errors,
-        Some(&request),
-        &slots,
-        state,
-    ))
+    Ok(judge("dsaio_prep_batch", answer, &errors, Some(&request), &slots, state))
 }
 
 /// Mostly one that makes a few blocks of the transfer.
@@ -153,9 +126,7 @@ fn block_size(num_bytes: i64, input: &mut Unstructured) -> Result<u64> {
     Ok(match input.int_in_range(0_u8..=5)? {
         0 => awkward(input)? as u64,
         1 => 0,
-        2 => (num_bytes as u64)
-            .wrapping_add(input.int_in_range(0..=2)?)
-            .wrapping_sub(1),
+        2 => (num_bytes as u64).wrapping_add(input.int_in_range(0..=2)?).wrapping_sub(1),
         _ => num_bytes.max(1) as u64 / input.int_in_range(1..=MOST_SLOTS as u64 + 2)? + 1,
     })
 }
@@ -183,16 +154,8 @@ pub fn generator_init(state: &mut State, input: &mut Unstructured) -> Result<Ans
     // SAFETY: null, or valid.
     let answer = unsafe {
         api::dsaio_generator_init(
-            if nulls == 0 {
-                ptr::null_mut()
-            } else {
-                generator.pointer()
-            },
-            if nulls == 1 {
-                ptr::null()
-            } else {
-                transfer.pointer()
-            },
+            if nulls == 0 { ptr::null_mut() } else { generator.pointer() },
+            if nulls == 1 { ptr::null() } else { transfer.pointer() },
             request.read_op,
             request.block_size,
         )
@@ -202,10 +165,7 @@ pub fn generator_init(state: &mut State, input: &mut Unstructured) -> Result<Ans
         assert_eq!(answer, 0, "{function}: {request:?}");
         expect_generator(state, index, &request);
     } else {
-        assert!(
-            errors.contains(&answer),
-            "{function}: {answer}, not of {errors:?}: {request:?}"
-        );
+        assert!(errors.contains(&answer), "{function}: {answer}, not of {errors:?}: {request:?}");
     }
     Ok((function, answer))
 }
@@ -229,31 +189,13 @@ pub fn generator_prep(state: &mut State, input: &mut Unstructured) -> Result<Ans
     }
     let slots = Slots::new(errors.is_empty().then_some(&request), state, input)?;
     errors.extend(slots.errors());
-    let pointer = if null {
-        ptr::null_mut()
-    } else {
-        generator.pointer()
-    };
+    let pointer = if null { ptr::null_mut() } else { generator.pointer() };
     // SAFETY: null, or valid for as long as the header asks.
     let answer = unsafe { api::dsaio_generator_prep(pointer, slots.pointer(), slots.n_iocbs) };
-    let answered = judge(
-        "dsaio_generator_prep",
-        answer,
-        &errors,
-        Some(&request),
-        &slots,
-        state,
-    );
+    let answered = judge("dsaio_generator_prep", answer, &errors, Some(&request), &slots, state);
     if answer >= 0 {
         let position = request.position_after(answer as usize);
-        expect_generator(
-            state,
-            index,
-            &Request {
-                position,
-                ..request
-            },
-        );
+        expect_generator(state, index, &Request { position, ..request });
         // Whatever stands for true stays what it was.
         state.generators[index].expect(56, &[read_op]);
     }

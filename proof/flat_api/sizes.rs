@@ -30,22 +30,11 @@ pub fn of_path(state: &mut State, input: &mut Unstructured) -> Result<Answered> 
     let before = ask();
     let pointer = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
     state.result.set(0, &input.arbitrary::<[u8; 8]>()?);
-    let result = if into_null {
-        ptr::null_mut()
-    } else {
-        state.result.pointer()
-    };
+    let result = if into_null { ptr::null_mut() } else { state.result.pointer() };
     // SAFETY: null, or as the header asks.
     let answer = unsafe { api::dsaio_file_size(pointer, result) };
     let unchanged = before == ask();
-    Ok(judge_size(
-        "dsaio_file_size",
-        answer,
-        into_null,
-        before,
-        unchanged,
-        state,
-    ))
+    Ok(judge_size("dsaio_file_size", answer, into_null, before, unchanged, state))
 }
 
 pub fn of_fd(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
@@ -61,22 +50,11 @@ pub fn of_fd(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
     };
     let before = ask();
     state.result.set(0, &input.arbitrary::<[u8; 8]>()?);
-    let result = if into_null {
-        ptr::null_mut()
-    } else {
-        state.result.pointer()
-    };
+    let result = if into_null { ptr::null_mut() } else { state.result.pointer() };
     // SAFETY: null, or as the header asks.
     let answer = unsafe { api::dsaio_fd_file_size(fd, result) };
     let unchanged = before == ask();
-    Ok(judge_size(
-        "dsaio_fd_file_size",
-        answer,
-        into_null,
-        before,
-        unchanged,
-        state,
-    ))
+    Ok(judge_size("dsaio_fd_file_size", answer, into_null, before, unchanged, state))
 }
 
 /// The size by the standard library's way, which is another system call.

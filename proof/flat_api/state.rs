@@ -35,12 +35,7 @@ impl Buffer {
     pub fn set_marks(&self) {
         for (at, length) in self.ends() {
             // SAFETY: inside the buffer, owned by this sequence.
-            unsafe {
-                self.pointer
-                    .cast::<u8>()
-                    .add(at)
-                    .write_bytes(self.mark, length)
-            };
+            unsafe { self.pointer.cast::<u8>().add(at).write_bytes(self.mark, length) };
         }
     }
 
@@ -100,10 +95,7 @@ impl State {
             }
         }
         for buffer in &self.buffers {
-            assert!(
-                buffer.has_its_marks(),
-                "{function}: an allocated buffer was written to"
-            );
+            assert!(buffer.has_its_marks(), "{function}: an allocated buffer was written to");
         }
     }
 

@@ -30,13 +30,7 @@ fn the_cpp_tests_pass() {
     fs::copy(ours, theirs).unwrap();
     for tests in STAGES {
         let status = Command::new("ctest")
-            .args([
-                "--test-dir",
-                &build,
-                "--tests-regex",
-                tests,
-                "--no-tests=error",
-            ])
+            .args(["--test-dir", &build, "--tests-regex", tests, "--no-tests=error"])
             .args(["--output-on-failure", "--stop-on-failure"])
             // cargo's, where another build of the library lies.
             .env_remove("LD_LIBRARY_PATH")

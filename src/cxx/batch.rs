@@ -25,13 +25,7 @@ impl Batch {
     pub fn blocks(&self) -> Blocks {
         // The byte count is at most INT64_MAX, so a longer block is never used in full.
         let longest = i64::try_from(self.block_size).unwrap_or(i64::MAX);
-        Blocks::new(
-            self.origin,
-            self.block_size,
-            longest,
-            self.byte_count(),
-            self.n_iocbs,
-        )
+        Blocks::new(self.origin, self.block_size, longest, self.byte_count(), self.n_iocbs)
     }
 
     /// How many bytes the call's blocks hold.
@@ -74,10 +68,7 @@ mod tests {
         let blocks = (transfer_left as u64).div_ceil(block_size as u64);
         let max_queue_bytes = i64::from(queue_depth.wrapping_mul(block_size));
         let batch = Batch {
-            origin: Origin {
-                buffer: 0,
-                file_offset: 0,
-            },
+            origin: Origin { buffer: 0, file_offset: 0 },
             block_size: block_size as u64,
             n_iocbs: blocks.min(queue_depth as u64) as usize,
             num_bytes: max_queue_bytes.min(transfer_left) as u64,
@@ -100,10 +91,7 @@ mod tests {
 
     #[test]
     fn d1_a_product_of_zero_becomes_what_is_left_of_the_transfer() {
-        assert_eq!(
-            lengths(256, 16 << 20, (24 * MIB) as i64),
-            [16 * MIB, 8 * MIB]
-        );
+        assert_eq!(lengths(256, 16 << 20, (24 * MIB) as i64), [16 * MIB, 8 * MIB]);
         assert_eq!(lengths(256, 16 << 20, 5), [5]);
     }
 
@@ -117,19 +105,13 @@ mod tests {
     #[test]
     fn d1_blocks_past_the_end_of_the_transfer_are_empty() {
         let mut batch = Batch {
-            origin: Origin {
-                buffer: 0,
-                file_offset: 0,
-            },
+            origin: Origin { buffer: 0, file_offset: 0 },
             block_size: 4096,
             n_iocbs: 4,
             num_bytes: 6000,
             transfer_left: 6000,
         };
-        assert_eq!(
-            batch.blocks().map(|b| b.length).collect::<Vec<_>>(),
-            [4096, 1904, 0, 0]
-        );
+        assert_eq!(batch.blocks().map(|b| b.length).collect::<Vec<_>>(), [4096, 1904, 0, 0]);
         batch.transfer_left = -1;
         assert_eq!(batch.blocks().map(|b| b.length).collect::<Vec<_>>(), [0; 4]);
     }
@@ -137,18 +119,12 @@ mod tests {
     #[test]
     fn a_block_longer_than_int64_max_holds_what_there_is() {
         let batch = Batch {
-            origin: Origin {
-                buffer: 0,
-                file_offset: 0,
-            },
+            origin: Origin { buffer: 0, file_offset: 0 },
             block_size: u64::MAX,
             n_iocbs: 1,
             num_bytes: i64::MAX as u64,
             transfer_left: 0,
         };
-        assert_eq!(
-            batch.blocks().map(|b| b.length).collect::<Vec<_>>(),
-            [i64::MAX as u64]
-        );
+        assert_eq!(batch.blocks().map(|b| b.length).collect::<Vec<_>>(), [i64::MAX as u64]);
     }
 }

@@ -191,10 +191,7 @@ unsafe fn construct_generator(
 ) {
     // SAFETY: a reference of the caller's.
     let transfer = unsafe { transfer(GENERATOR_NEW, xfer_ctxt) };
-    let progress = or_abort(
-        GENERATOR_NEW,
-        Progress::start(transfer._num_bytes, block_size as u64),
-    );
+    let progress = or_abort(GENERATOR_NEW, Progress::start(transfer._num_bytes, block_size as u64));
     // SAFETY: as in `construct_xfer`.
     unsafe {
         (&raw mut (*this)._read_op).write(u8::from(read_op != 0));
@@ -235,15 +232,7 @@ unsafe fn generator_prep_iocbs(
         let slots = &slots[..granted as usize];
         let mut blocks = progress.blocks(start, generator._block_size as u64, slots.len());
         // SAFETY: the slots hold the caller's iocbs.
-        unsafe {
-            fill(
-                GENERATOR_PREP,
-                slots,
-                &mut blocks,
-                generator._read_op,
-                transfer,
-            )
-        };
+        unsafe { fill(GENERATOR_PREP, slots, &mut blocks, generator._read_op, transfer) };
         remaining_bytes = blocks.left();
     }
     // SAFETY: the caller's object; no reference to it is used any more.
@@ -279,10 +268,7 @@ unsafe fn slots<'a>(function: &str, iocbs: *const IocbVector, n_iocbs: c_int) ->
     // SAFETY: as above; the call is over before the caller can change it.
     let iocbs = unsafe { iocbs.as_slice() };
     let wanted = usize::try_from(n_iocbs).ok().and_then(|n| iocbs.get(..n));
-    let error = CallError::Iocbs {
-        n_iocbs,
-        available: iocbs.len(),
-    };
+    let error = CallError::Iocbs { n_iocbs, available: iocbs.len() };
     or_abort(function, wanted.ok_or(error))
 }
 
@@ -302,11 +288,7 @@ unsafe fn fill(
     read_op: u8,
     transfer: &io_xfer_ctxt,
 ) {
-    let operation = if read_op != 0 {
-        Operation::Read
-    } else {
-        Operation::Write
-    };
+    let operation = if read_op != 0 { Operation::Read } else { Operation::Write };
     let iocbs = slots.iter().enumerate().map(|(index, slot)| {
         // SAFETY: null, or an iocb of the caller's, 64 bytes. The kernel copied older contents of it
         // at io_submit.

@@ -34,10 +34,7 @@ impl Progress {
         // meet the assertion in `is_finished`; so do ours.
         let blocks = (num_bytes as f64 / block_size as f64).ceil();
         if blocks >= i64::MAX as f64 {
-            return Err(CallError::TooManyBlocks {
-                num_bytes,
-                block_size,
-            });
+            return Err(CallError::TooManyBlocks { num_bytes, block_size });
         }
         let blocks = blocks as i64;
         Ok(Progress {
@@ -116,27 +113,15 @@ mod tests {
     #[test]
     fn the_count_is_that_of_a_division_in_double() {
         // 2^53 + 1 is not a double: the exact count is one more.
-        assert_eq!(
-            Progress::start((1 << 53) + 1, 1).unwrap().num_io_blocks,
-            1 << 53
-        );
+        assert_eq!(Progress::start((1 << 53) + 1, 1).unwrap().num_io_blocks, 1 << 53);
     }
 
     #[test]
     fn a_count_that_no_int64_holds_is_an_error() {
         let too_many = Progress::start(i64::MAX, 1);
-        assert_eq!(
-            too_many,
-            Err(CallError::TooManyBlocks {
-                num_bytes: i64::MAX,
-                block_size: 1
-            })
-        );
+        assert_eq!(too_many, Err(CallError::TooManyBlocks { num_bytes: i64::MAX, block_size: 1 }));
         assert!(Progress::start(i64::MAX, 2).is_ok());
-        assert_eq!(
-            Progress::start(1, 0),
-            Err(PrepareError::ZeroBlockSize.into())
-        );
+        assert_eq!(Progress::start(1, 0), Err(PrepareError::ZeroBlockSize.into()));
     }
 
     #[test]
@@ -146,10 +131,7 @@ mod tests {
         progress.remaining_io_blocks = 0;
         assert_eq!(
             progress.is_finished(),
-            Err(CallError::CountersDisagree {
-                remaining_bytes: 8192,
-                remaining_io_blocks: 0
-            })
+            Err(CallError::CountersDisagree { remaining_bytes: 8192, remaining_io_blocks: 0 })
         );
         progress.remaining_bytes = 0;
         assert_eq!(progress.is_finished(), Ok(true));

@@ -60,11 +60,7 @@ fn affinity() -> Vec<usize> {
     // SAFETY: the mask is as long as stated. glibc takes masks of any length; the type in its
     // signature is the fixed one for 1024 processors.
     let status = unsafe {
-        libc::sched_getaffinity(
-            0,
-            size_of_val(&mask),
-            mask.as_mut_ptr().cast::<libc::cpu_set_t>(),
-        )
+        libc::sched_getaffinity(0, size_of_val(&mask), mask.as_mut_ptr().cast::<libc::cpu_set_t>())
     };
     if status != 0 {
         return Vec::new();
@@ -101,11 +97,7 @@ pub(super) fn stay_on(processors: &[usize]) {
     let mask = processors::mask(processors);
     // SAFETY: the mask is as long as stated.
     unsafe {
-        libc::sched_setaffinity(
-            0,
-            size_of_val(&mask),
-            mask.as_ptr().cast::<libc::cpu_set_t>(),
-        )
+        libc::sched_setaffinity(0, size_of_val(&mask), mask.as_ptr().cast::<libc::cpu_set_t>())
     };
 }
 

@@ -36,10 +36,7 @@ impl fmt::Display for AllocError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             AllocError::Memory { size, .. } => {
-                write!(
-                    f,
-                    "there is no memory for a buffer of {size} bytes; ask for less"
-                )
+                write!(f, "there is no memory for a buffer of {size} bytes; ask for less")
             }
             // In practice the limit is the reason.
             AllocError::Lock { size, .. } => {
@@ -59,10 +56,7 @@ impl fmt::Display for AllocError {
 impl std::error::Error for AllocError {}
 
 fn memlock_limits() -> (String, String) {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a struct to write to.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) } == 0;
     let text = |value| limit_text(known.then_some(value));
@@ -93,20 +87,11 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no getrlimit")]
     fn an_error_names_the_size_and_has_its_errno() {
-        let memory = AllocError::Memory {
-            size: 12345,
-            errno: libc::ENOMEM,
-        };
-        let lock = AllocError::Lock {
-            size: 12345,
-            errno: libc::EAGAIN,
-        };
+        let memory = AllocError::Memory { size: 12345, errno: libc::ENOMEM };
+        let lock = AllocError::Lock { size: 12345, errno: libc::EAGAIN };
         assert_eq!((memory.errno(), lock.errno()), (libc::ENOMEM, libc::EAGAIN));
         let texts = [memory.to_string(), lock.to_string()];
-        assert!(
-            texts.iter().all(|text| text.contains("12345 bytes")),
-            "{texts:?}"
-        );
+        assert!(texts.iter().all(|text| text.contains("12345 bytes")), "{texts:?}");
         assert!(texts[1].starts_with("RLIMIT_MEMLOCK is ") && !texts[1].contains("unknown"));
     }
 }

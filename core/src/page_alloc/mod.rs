@@ -98,9 +98,7 @@ fn lock(start: *mut c_void, size: usize) -> Result<(), i32> {
     // SAFETY: the range is the buffer's.
     match unsafe { libc::mlock(start, size) } {
         0 => Ok(()),
-        _ => Err(io::Error::last_os_error()
-            .raw_os_error()
-            .unwrap_or(libc::ENOMEM)),
+        _ => Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOMEM)),
     }
 }
 
@@ -137,10 +135,7 @@ impl PageBuffer {
     /// [`AllocError`]: ENOMEM where there is not that much memory; what `mlock(2)` answers where
     /// the pages cannot be locked.
     pub fn new(size: usize, lock: bool) -> Result<Self, AllocError> {
-        Ok(PageBuffer {
-            start: allocate(size, lock)?,
-            size,
-        })
+        Ok(PageBuffer { start: allocate(size, lock)?, size })
     }
 
     /// The first byte.

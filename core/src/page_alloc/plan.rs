@@ -88,20 +88,9 @@ pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
         Some(huge) if lock && size > MAPPED_ABOVE => size / huge * huge,
         _ => 0,
     };
-    let most = environment
-        .processors
-        .min(environment.settings.threads)
-        .min(MOST_THREADS);
-    let threads = if lock {
-        (size / BYTES_PER_THREAD).min(most).max(1)
-    } else {
-        1
-    };
-    Plan {
-        alignment: huge_page.unwrap_or(environment.page_size),
-        advised,
-        threads,
-    }
+    let most = environment.processors.min(environment.settings.threads).min(MOST_THREADS);
+    let threads = if lock { (size / BYTES_PER_THREAD).min(most).max(1) } else { 1 };
+    Plan { alignment: huge_page.unwrap_or(environment.page_size), advised, threads }
 }
 
 /// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
@@ -109,19 +98,13 @@ pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
 pub(super) fn populating_processors(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
     match node {
         None => affinity.to_vec(),
-        Some(node) => affinity
-            .iter()
-            .copied()
-            .filter(|cpu| node.contains(cpu))
-            .collect(),
+        Some(node) => affinity.iter().copied().filter(|cpu| node.contains(cpu)).collect(),
     }
 }
 
 /// The mode in brackets, as in "always [madvise] never".
 fn chosen(modes: &str) -> Option<&str> {
-    modes
-        .split_whitespace()
-        .find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
+    modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
 }
 
 #[cfg(test)]
@@ -147,11 +130,7 @@ mod tests {
 
     #[test]
     fn a_large_locked_buffer_gets_huge_pages_and_threads() {
-        let expected = Plan {
-            alignment: 2 * MIB,
-            advised: GIB,
-            threads: 4,
-        };
+        let expected = Plan { alignment: 2 * MIB, advised: GIB, threads: 4 };
         assert_eq!(plan(GIB, true, &x86(4)), expected);
     }
 
@@ -163,22 +142,14 @@ mod tests {
 
     #[test]
     fn an_unlocked_buffer_is_aligned_and_nothing_else() {
-        let expected = Plan {
-            alignment: 2 * MIB,
-            advised: 0,
-            threads: 1,
-        };
+        let expected = Plan { alignment: 2 * MIB, advised: 0, threads: 1 };
         assert_eq!(plan(GIB, false, &x86(16)), expected);
     }
 
     #[test]
     fn a_buffer_smaller_than_a_huge_page_is_page_aligned() {
         for size in [0, 1, 4 * KIB, 2 * MIB - 1] {
-            let expected = Plan {
-                alignment: 4 * KIB,
-                advised: 0,
-                threads: 1,
-            };
+            let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
         }
         assert_eq!(plan(2 * MIB, true, &x86(16)).alignment, 2 * MIB);
@@ -204,21 +175,11 @@ mod tests {
 
     #[test]
     fn without_huge_pages_the_alignment_is_the_originals() {
-        let expected = Plan {
-            alignment: 4 * KIB,
-            advised: 0,
-            threads: 2,
-        };
-        let none = Environment {
-            huge_pages: None,
-            ..x86(2)
-        };
+        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 2 };
+        let none = Environment { huge_pages: None, ..x86(2) };
         assert_eq!(plan(GIB, true, &none), expected);
         for modes in ["always madvise [never]\n", "", "no mode"] {
-            let off = Environment {
-                huge_pages: Some((2 * MIB, modes.to_owned())),
-                ..x86(2)
-            };
+            let off = Environment { huge_pages: Some((2 * MIB, modes.to_owned())), ..x86(2) };
             assert_eq!(plan(GIB, true, &off), expected, "{modes}");
         }
     }
@@ -234,15 +195,9 @@ mod tests {
 
     #[test]
     fn settings_turn_off_huge_pages_and_threads() {
-        let with = |huge, threads| Environment {
-            settings: Settings::parse(huge, threads),
-            ..x86(4)
-        };
-        let never = Plan {
-            alignment: 4 * KIB,
-            advised: 0,
-            threads: 4,
-        };
+        let with =
+            |huge, threads| Environment { settings: Settings::parse(huge, threads), ..x86(4) };
+        let never = Plan { alignment: 4 * KIB, advised: 0, threads: 4 };
         assert_eq!(plan(GIB, true, &with(Some("never"), None)), never);
         assert_eq!(plan(GIB, true, &with(None, Some("1"))).threads, 1);
         assert_eq!(plan(GIB, true, &with(None, Some("0"))).threads, 1);
@@ -257,22 +212,14 @@ mod tests {
     #[test]
     fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
         let environment = machine(16 * KIB, 32 * MIB, 1);
-        let expected = Plan {
-            alignment: 32 * MIB,
-            advised: 992 * MIB,
-            threads: 1,
-        };
+        let expected = Plan { alignment: 32 * MIB, advised: 992 * MIB, threads: 1 };
         assert_eq!(plan(1000 * MIB, true, &environment), expected);
     }
 
     #[test]
     fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
         let environment = machine(64 * KIB, 512 * MIB, 4);
-        let expected = Plan {
-            alignment: 64 * KIB,
-            advised: 0,
-            threads: 4,
-        };
+        let expected = Plan { alignment: 64 * KIB, advised: 0, threads: 4 };
         assert_eq!(plan(4 * GIB, true, &environment), expected);
     }
 
@@ -291,21 +238,14 @@ mod tests {
     #[test]
     fn on_two_nodes_only_the_callers_node_populates() {
         let node1 = [4, 5, 6, 7, 12, 13, 14, 15];
-        assert_eq!(
-            populating_processors(&(0..16).collect::<Vec<_>>(), Some(&node1)),
-            node1
-        );
+        assert_eq!(populating_processors(&(0..16).collect::<Vec<_>>(), Some(&node1)), node1);
         assert_eq!(populating_processors(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
         assert_eq!(populating_processors(&[0, 1], Some(&node1)), [0_usize; 0]);
     }
 
     #[test]
     fn huge_pages_no_larger_than_a_page_are_not_used() {
-        let expected = Plan {
-            alignment: 4 * KIB,
-            advised: 0,
-            threads: 1,
-        };
+        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
         for size in [4 * KIB, 2 * KIB] {
             assert_eq!(plan(GIB, true, &machine(4 * KIB, size, 1)), expected);
         }

@@ -21,18 +21,12 @@ const STACK: usize = 256 << 10;
 /// Helpers inherit the caller's memory policy. A kernel that cannot populate (before 5.14), or a
 /// thread that cannot be started, is no error: the lock that follows touches what was not touched.
 pub(super) fn populate(start: NonNull<c_void>, size: usize, threads: usize, processors: &[usize]) {
-    let pieces = Pieces {
-        start: start.as_ptr().expose_provenance(),
-        size,
-        next: 0.into(),
-    };
+    let pieces = Pieces { start: start.as_ptr().expose_provenance(), size, next: 0.into() };
     // Signal handlers of the program must not run on a thread that it does not know of.
     let blocked = SignalsBlocked::new();
     thread::scope(|scope| {
         let start_helper = || {
-            let helper = thread::Builder::new()
-                .name("dsaio-populate".into())
-                .stack_size(STACK);
+            let helper = thread::Builder::new().name("dsaio-populate".into()).stack_size(STACK);
             helper.spawn_scoped(scope, || {
                 environment::stay_on(processors);
                 pieces.populate();

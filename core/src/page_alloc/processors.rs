@@ -20,18 +20,12 @@ pub(super) fn mask(processors: &[usize]) -> Mask {
 
 /// The processors that a mask names.
 pub(super) fn in_mask(mask: &Mask) -> Vec<usize> {
-    (0..MOST_CPUS)
-        .filter(|&cpu| mask[cpu / 64].wrapping_shr(cpu as u32) & 1 == 1)
-        .collect()
+    (0..MOST_CPUS).filter(|&cpu| mask[cpu / 64].wrapping_shr(cpu as u32) & 1 == 1).collect()
 }
 
 /// The processors that a list of the kernel's ("0-3,8,10-11") names; an unreadable part names none.
 pub(super) fn in_list(list: &str) -> Vec<usize> {
-    list.trim()
-        .split(',')
-        .filter_map(parse_range)
-        .flatten()
-        .collect()
+    list.trim().split(',').filter_map(parse_range).flatten().collect()
 }
 
 fn parse_range(part: &str) -> Option<std::ops::RangeInclusive<usize>> {
@@ -54,11 +48,7 @@ mod tests {
 
     #[test]
     fn a_mask_is_read_as_it_was_written() {
-        for processors in [
-            vec![],
-            vec![0],
-            vec![1, 5, 63, 64, 127, 128, 1023, 1024, 8191],
-        ] {
+        for processors in [vec![], vec![0], vec![1, 5, 63, 64, 127, 128, 1023, 1024, 8191]] {
             assert_eq!(in_mask(&mask(&processors)), processors);
         }
         // Twice is once.

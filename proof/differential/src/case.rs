@@ -25,13 +25,7 @@ pub struct Transfer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Call {
     /// `io_prep_context::prep_iocbs`.
-    Batch {
-        n_iocbs: i32,
-        num_bytes: u64,
-        start_buffer: u64,
-        start_offset: i64,
-        iocbs: Iocbs,
-    },
+    Batch { n_iocbs: i32, num_bytes: u64, start_buffer: u64, start_offset: i64, iocbs: Iocbs },
     /// `io_prep_generator::prep_iocbs`.
     Generator { n_iocbs: i32, iocbs: Iocbs },
 }

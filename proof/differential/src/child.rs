@@ -59,10 +59,7 @@ fn pipe() -> (File, File) {
 
 /// Children that are meant to crash leave no core files.
 pub fn no_core_files() {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: a valid structure.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
 }

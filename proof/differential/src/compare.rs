@@ -39,9 +39,8 @@ impl Pair<'_> {
         both.same_transfer()?;
         tally.cases += 1;
         for (index, call) in case.calls.iter().enumerate() {
-            let goes_on = both
-                .step(call, tally)
-                .map_err(|what| format!("calls[{index}]: {what}"))?;
+            let goes_on =
+                both.step(call, tally).map_err(|what| format!("calls[{index}]: {what}"))?;
             both.same_transfer()?;
             if !goes_on {
                 break;
@@ -63,20 +62,10 @@ impl Both<'_> {
     fn step(&mut self, call: &Call, tally: &mut Tally) -> Outcome<bool> {
         tally.calls += 1;
         match *call {
-            Call::Batch {
-                n_iocbs,
-                num_bytes,
-                iocbs,
-                ..
-            } => {
+            Call::Batch { n_iocbs, num_bytes, iocbs, .. } => {
                 let case = self.case;
-                let verdict = contract::batch(
-                    case.has_transfer,
-                    case.block_size,
-                    n_iocbs,
-                    num_bytes,
-                    iocbs,
-                );
+                let verdict =
+                    contract::batch(case.has_transfer, case.block_size, n_iocbs, num_bytes, iocbs);
                 if self.aborts(verdict, tally, |objects| {
                     call_batch(objects, case, call);
                 })? {
@@ -117,8 +106,7 @@ impl Both<'_> {
         construct(&mut self.theirs);
         construct(&mut self.mine);
         self.has_generator = true;
-        self.same_generator()
-            .map_err(|what| format!("after the constructor {what}"))?;
+        self.same_generator().map_err(|what| format!("after the constructor {what}"))?;
         Ok(true)
     }
 
@@ -133,24 +121,13 @@ impl Both<'_> {
     }
 
     fn batch(&mut self, call: &Call, d1: bool, tally: &mut Tally) -> Outcome<()> {
-        let Call::Batch {
-            n_iocbs,
-            start_offset,
-            ..
-        } = *call
-        else {
-            unreachable!()
-        };
+        let Call::Batch { n_iocbs, start_offset, .. } = *call else { unreachable!() };
         let theirs = call_batch(&mut self.theirs, self.case, call);
         let mine = call_batch(&mut self.mine, self.case, call);
         tally.iocbs += u64::from(n_iocbs.unsigned_abs());
         if d1 {
             tally.d1 += 1;
-            let Case {
-                transfer,
-                block_size,
-                ..
-            } = self.case;
+            let Case { transfer, block_size, .. } = self.case;
             for index in 0..n_iocbs as usize {
                 let length = contract::d1_length(transfer, *block_size, start_offset, index);
                 self.theirs.set_iocb_length(index, length);
@@ -160,11 +137,7 @@ impl Both<'_> {
         self.same_iocbs()?;
         let (theirs, mine) = (self.theirs.context_seen(), self.mine.context_seen());
         same("the context's bytes", &theirs.0.0, &mine.0.0)?;
-        same(
-            "whether the context's pointers are those it was given",
-            &theirs.1,
-            &mine.1,
-        )
+        same("whether the context's pointers are those it was given", &theirs.1, &mine.1)
     }
 
     /// Where the verdict is an abort: both abort, or ours alone, each in a child.
@@ -189,39 +162,25 @@ impl Both<'_> {
         }
         let ended = child::run(Stderr::Captured, |_| act(&mut self.mine));
         if ended.signal != Some(libc::SIGABRT) {
-            return Err(format!(
-                "ours should abort and ends with {:?}",
-                ended.signal
-            ));
+            return Err(format!("ours should abort and ends with {:?}", ended.signal));
         }
         let lines: Vec<_> = ended.output.split_inclusive('\n').collect();
         match lines[..] {
             [line] if line.starts_with("deepspeed_aio_utils: io_prep_") && line.ends_with('\n') => {
                 Ok(true)
             }
-            _ => Err(format!(
-                "ours should write one line, and writes {:?}",
-                ended.output
-            )),
+            _ => Err(format!("ours should write one line, and writes {:?}", ended.output)),
         }
     }
 
     fn same_transfer(&self) -> Outcome<()> {
-        same(
-            "the transfer's bytes",
-            &self.theirs.xfer().0,
-            &self.mine.xfer().0,
-        )
+        same("the transfer's bytes", &self.theirs.xfer().0, &self.mine.xfer().0)
     }
 
     fn same_generator(&self) -> Outcome<()> {
         let (theirs, mine) = (self.theirs.generator_seen(), self.mine.generator_seen());
         same("the generator's bytes", &theirs.0.0, &mine.0.0)?;
-        same(
-            "whether the generator's pointer is the one it was given",
-            &theirs.1,
-            &mine.1,
-        )
+        same("whether the generator's pointer is the one it was given", &theirs.1, &mine.1)
     }
 
     fn same_iocbs(&self) -> Outcome<()> {
@@ -229,25 +188,14 @@ impl Both<'_> {
             return Ok(());
         }
         for index in 0..SLOTS {
-            same(
-                &format!("iocb {index}"),
-                self.theirs.iocb(index),
-                self.mine.iocb(index),
-            )?;
+            same(&format!("iocb {index}"), self.theirs.iocb(index), self.mine.iocb(index))?;
         }
         unreachable!("some iocb differs")
     }
 }
 
 fn call_batch(objects: &mut Objects, case: &Case, call: &Call) -> i32 {
-    let Call::Batch {
-        n_iocbs,
-        num_bytes,
-        start_buffer,
-        start_offset,
-        iocbs,
-    } = *call
-    else {
+    let Call::Batch { n_iocbs, num_bytes, start_buffer, start_offset, iocbs } = *call else {
         unreachable!()
     };
     objects.call_batch(

@@ -74,24 +74,13 @@ pub fn generator(
 ) -> Verdict {
     if remaining_bytes == 0 || remaining_blocks == 0 {
         let agree = remaining_bytes == remaining_blocks;
-        return if agree {
-            Verdict::Same
-        } else {
-            Verdict::BothAbort
-        };
+        return if agree { Verdict::Same } else { Verdict::BothAbort };
     }
     let Some(n) = wanted(n_iocbs, iocbs) else {
         return Verdict::BothAbort;
     };
-    let granted = i64::try_from(n)
-        .unwrap_or(i64::MAX)
-        .min(remaining_blocks)
-        .max(0);
-    if iocbs.null_before(granted as usize) {
-        Verdict::BothAbort
-    } else {
-        Verdict::Same
-    }
+    let granted = i64::try_from(n).unwrap_or(i64::MAX).min(remaining_blocks).max(0);
+    if iocbs.null_before(granted as usize) { Verdict::BothAbort } else { Verdict::Same }
 }
 
 /// The number of iocbs wanted, where the vector has as many.

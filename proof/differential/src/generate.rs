@@ -7,30 +7,13 @@ use proptest::prelude::*;
 pub fn case() -> impl Strategy<Value = Case> {
     let calls = proptest::collection::vec(draft_call(), 0..=8);
     let has_transfer = prop_oneof![500 => Just(true), 1 => Just(false)];
-    (
-        any::<bool>(),
-        block_size(),
-        has_transfer,
-        transfer(),
-        num_bytes(),
-        calls,
+    (any::<bool>(), block_size(), has_transfer, transfer(), num_bytes(), calls).prop_map(
+        |(read_op, block_size, has_transfer, mut transfer, num_bytes, calls)| {
+            transfer.num_bytes = num_bytes.resolve(block_size);
+            let calls = calls.into_iter().map(|call| call.resolve(block_size)).collect();
+            Case { read_op, block_size, has_transfer, transfer, calls }
+        },
     )
-        .prop_map(
-            |(read_op, block_size, has_transfer, mut transfer, num_bytes, calls)| {
-                transfer.num_bytes = num_bytes.resolve(block_size);
-                let calls = calls
-                    .into_iter()
-                    .map(|call| call.resolve(block_size))
-                    .collect();
-                Case {
-                    read_op,
-                    block_size,
-                    has_transfer,
-                    transfer,
-                    calls,
-                }
-            },
-        )
 }
 
 /// A number of bytes in terms of the block size, which is drawn beside it.
@@ -63,17 +46,8 @@ enum BatchBytes {
 
 #[derive(Clone, Copy, Debug)]
 enum DraftCall {
-    Batch {
-        n_iocbs: i32,
-        bytes: BatchBytes,
-        start_buffer: u64,
-        start: Bytes,
-        vector: Vector,
-    },
-    Generator {
-        n_iocbs: i32,
-        vector: Vector,
-    },
+    Batch { n_iocbs: i32, bytes: BatchBytes, start_buffer: u64, start: Bytes, vector: Vector },
+    Generator { n_iocbs: i32, vector: Vector },
 }
 
 /// The vector, in terms of the number of iocbs that is asked for.
@@ -87,9 +61,7 @@ enum Vector {
 
 impl Vector {
     fn resolve(self, n_iocbs: i32) -> Iocbs {
-        let n = usize::try_from(n_iocbs)
-            .unwrap_or(0)
-            .min(MAX_IOCBS as usize);
+        let n = usize::try_from(n_iocbs).unwrap_or(0).min(MAX_IOCBS as usize);
         match self {
             Vector::Longer(by) => Iocbs::Vector(n + by),
             Vector::Shorter(by) => Iocbs::Vector(n.saturating_sub(by)),
@@ -102,21 +74,14 @@ impl Vector {
 impl DraftCall {
     fn resolve(self, block_size: u64) -> Call {
         match self {
-            DraftCall::Generator { n_iocbs, vector } => Call::Generator {
-                n_iocbs,
-                iocbs: vector.resolve(n_iocbs),
-            },
-            DraftCall::Batch {
-                n_iocbs,
-                bytes,
-                start_buffer,
-                start,
-                vector,
-            } => {
+            DraftCall::Generator { n_iocbs, vector } => {
+                Call::Generator { n_iocbs, iocbs: vector.resolve(n_iocbs) }
+            }
+            DraftCall::Batch { n_iocbs, bytes, start_buffer, start, vector } => {
                 let num_bytes = match bytes {
-                    BatchBytes::Fitting(more) => (block_size as i64)
-                        .wrapping_mul(i64::from(n_iocbs))
-                        .wrapping_add(more),
+                    BatchBytes::Fitting(more) => {
+                        (block_size as i64).wrapping_mul(i64::from(n_iocbs)).wrapping_add(more)
+                    }
                     BatchBytes::IntProduct(depth) => {
                         i64::from((block_size as i32).wrapping_mul(depth))
                     }
@@ -137,22 +102,15 @@ impl DraftCall {
 const MAX_IOCBS: i32 = 62;
 
 fn draft_call() -> impl Strategy<Value = DraftCall> {
-    let batch = (
-        n_iocbs(),
-        batch_bytes(),
-        any::<u64>(),
-        num_bytes(),
-        vector(),
-    )
-        .prop_map(
-            |(n_iocbs, bytes, start_buffer, start, vector)| DraftCall::Batch {
-                n_iocbs,
-                bytes,
-                start_buffer,
-                start,
-                vector,
-            },
-        );
+    let batch = (n_iocbs(), batch_bytes(), any::<u64>(), num_bytes(), vector()).prop_map(
+        |(n_iocbs, bytes, start_buffer, start, vector)| DraftCall::Batch {
+            n_iocbs,
+            bytes,
+            start_buffer,
+            start,
+            vector,
+        },
+    );
     let generator = (n_iocbs(), vector())
         .prop_map(|(n_iocbs, vector)| DraftCall::Generator { n_iocbs, vector });
     prop_oneof![3 => generator, 2 => batch]
@@ -199,13 +157,7 @@ fn transfer() -> impl Strategy<Value = Transfer> {
     let fd = prop_oneof![3 => 3..1024, 1 => any::<i32>()];
     let offset = || prop_oneof![3 => (0i64..1 << 30).prop_map(|n| n * 512), 1 => extreme()];
     (fd, offset(), offset(), any::<u64>()).prop_map(|(fd, file_offset, buffer_offset, buffer)| {
-        Transfer {
-            fd,
-            file_offset,
-            buffer_offset,
-            num_bytes: 0,
-            buffer,
-        }
+        Transfer { fd, file_offset, buffer_offset, num_bytes: 0, buffer }
     })
 }
 

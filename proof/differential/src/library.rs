@@ -44,8 +44,5 @@ impl Library {
 fn symbol(prefix: &str) -> &'static [u8] {
     let names = include_str!("../../cpp_tests/symbols/expected.txt").lines();
     let mut found = names.filter(|name| name.starts_with(prefix) && !name.contains("NSt3__1"));
-    found
-        .next()
-        .unwrap_or_else(|| panic!("expected.txt has no name {prefix}"))
-        .as_bytes()
+    found.next().unwrap_or_else(|| panic!("expected.txt has no name {prefix}")).as_bytes()
 }

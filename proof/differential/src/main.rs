@@ -39,10 +39,7 @@ fn run(options: &Options) -> Result<(), String> {
         Library::open(path).map_err(|error| format!("{} cannot be used: {error}", path.display()))
     };
     let (original, ours) = (open(&options.original)?, open(&options.ours)?);
-    let pair = Pair {
-        original: &original,
-        ours: &ours,
-    };
+    let pair = Pair { original: &original, ours: &ours };
     let mut tally = Tally::default();
     for case in regressions::all() {
         pair.compare(&case, &mut tally)
@@ -63,13 +60,7 @@ fn run(options: &Options) -> Result<(), String> {
         search::chunk(&pair, options.seed, chunk, cases, &mut tally)
             .map_err(|what| format!("seed {}: {what}", options.seed))?;
     }
-    let Tally {
-        cases,
-        calls,
-        iocbs,
-        d1,
-        aborts,
-    } = tally;
+    let Tally { cases, calls, iocbs, d1, aborts } = tally;
     println!(
         "{cases} cases, {calls} calls, {iocbs} iocbs, {d1} calls under D1, {aborts} aborts, \
          0 differences (seed {}, {:.0} s)",

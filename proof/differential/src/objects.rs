@@ -145,8 +145,7 @@ impl<'a> Objects<'a> {
             let null = iocbs.null_before(index + 1) && !iocbs.null_before(index);
             // SAFETY: `SLOTS` is more than any length.
             let slot = unsafe { slots.add(slot_of(index)) };
-            self.pointers
-                .push(if null { ptr::null_mut() } else { slot });
+            self.pointers.push(if null { ptr::null_mut() } else { slot });
         }
         let all = self.pointers.as_ptr_range();
         self.vector = [all.start.cast(), all.end.cast(), all.end.cast()];

@@ -13,36 +13,19 @@ pub fn all() -> Vec<Case> {
         num_bytes: 10000,
         buffer: 1 << 40,
     };
-    let case = Case {
-        read_op: true,
-        block_size: 4096,
-        has_transfer: true,
-        transfer,
-        calls: vec![],
-    };
+    let case =
+        Case { read_op: true, block_size: 4096, has_transfer: true, transfer, calls: vec![] };
     vec![
         // Finished, and called once more with impossible arguments.
         Case {
             calls: vec![
-                Generator {
-                    n_iocbs: 3,
-                    iocbs: Vector(3),
-                },
-                Generator {
-                    n_iocbs: -1,
-                    iocbs: Null,
-                },
+                Generator { n_iocbs: 3, iocbs: Vector(3) },
+                Generator { n_iocbs: -1, iocbs: Null },
             ],
             ..case.clone()
         },
         // The null pointer lies behind what is granted.
-        Case {
-            calls: vec![Generator {
-                n_iocbs: 5,
-                iocbs: WithNull(5, 3),
-            }],
-            ..case.clone()
-        },
+        Case { calls: vec![Generator { n_iocbs: 5, iocbs: WithNull(5, 3) }], ..case.clone() },
         // One byte in the last block, and none: the edge of D1.
         Case {
             calls: [8193, 8192]
@@ -59,29 +42,14 @@ pub fn all() -> Vec<Case> {
         // More bytes than `double` counts: the block count is one too few.
         Case {
             block_size: 1,
-            transfer: Transfer {
-                num_bytes: (1 << 53) + 1,
-                ..transfer
-            },
-            calls: vec![Generator {
-                n_iocbs: 2,
-                iocbs: Vector(2),
-            }],
+            transfer: Transfer { num_bytes: (1 << 53) + 1, ..transfer },
+            calls: vec![Generator { n_iocbs: 2, iocbs: Vector(2) }],
             ..case.clone()
         },
         // Fewer than 0 bytes: a negative return value.
         Case {
-            transfer: Transfer {
-                num_bytes: -8192,
-                ..transfer
-            },
-            calls: vec![
-                Generator {
-                    n_iocbs: 1,
-                    iocbs: Vector(1)
-                };
-                3
-            ],
+            transfer: Transfer { num_bytes: -8192, ..transfer },
+            calls: vec![Generator { n_iocbs: 1, iocbs: Vector(1) }; 3],
             ..case
         },
     ]

@@ -22,16 +22,9 @@ pub fn chunk(
     // A library that crashes takes its process along; here that is a child.
     let ended = child::run(Stderr::Inherited, |pipe| {
         let local = RefCell::new(Tally::default());
-        let outcome = search(seed, chunk, cases, |case| {
-            pair.compare(case, &mut local.borrow_mut())
-        });
-        let Tally {
-            cases,
-            calls,
-            iocbs,
-            d1,
-            aborts,
-        } = local.into_inner();
+        let outcome =
+            search(seed, chunk, cases, |case| pair.compare(case, &mut local.borrow_mut()));
+        let Tally { cases, calls, iocbs, d1, aborts } = local.into_inner();
         let text = match outcome {
             Ok(()) => format!("{cases} {calls} {iocbs} {d1} {aborts}"),
             Err(found) => format!("?{found}"),
@@ -42,19 +35,12 @@ pub fn chunk(
     if ended.signal.is_some() {
         // The same cases once more, each in a child of its own.
         search(seed, chunk, cases, |case| compare_in_child(pair, case))?;
-        return Err(format!(
-            "signal {:?} ended the process, but not once more",
-            ended.signal
-        ));
+        return Err(format!("signal {:?} ended the process, but not once more", ended.signal));
     }
     if let Some(found) = ended.output.strip_prefix('?') {
         return Err(found.to_owned());
     }
-    let numbers: Vec<u64> = ended
-        .output
-        .split(' ')
-        .filter_map(|n| n.parse().ok())
-        .collect();
+    let numbers: Vec<u64> = ended.output.split(' ').filter_map(|n| n.parse().ok()).collect();
     let [cases, calls, iocbs, d1, aborts] = numbers[..] else {
         return Err(format!("a child said {:?}", ended.output));
     };
@@ -73,10 +59,9 @@ fn compare_in_child(pair: &Pair, case: &Case) -> Result<(), String> {
         }
     });
     match ended.signal {
-        Some(signal) => Err(format!(
-            "a library ends its process by signal {signal}: {}",
-            ended.output
-        )),
+        Some(signal) => {
+            Err(format!("a library ends its process by signal {signal}: {}", ended.output))
+        }
         None if ended.output.is_empty() => Ok(()),
         None => Err(ended.output),
     }
@@ -88,18 +73,13 @@ fn search(
     cases: u32,
     compare: impl Fn(&Case) -> Result<(), String>,
 ) -> Result<(), String> {
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&chunk.to_le_bytes());
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let found = TestRunner::new_with_rng(config, random).run(&generate::case(), |case| {
-        compare(&case).map_err(TestCaseError::fail)
-    });
+    let found = TestRunner::new_with_rng(config, random)
+        .run(&generate::case(), |case| compare(&case).map_err(TestCaseError::fail));
     match found {
         Ok(()) => Ok(()),
         Err(TestError::Fail(what, case)) => Err(format!(
