@@ -34,7 +34,7 @@ lint() {
   tool clippy-driver cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
   # shellcheck disable=SC2046  # none of our files has a space in its name
   {
-    tool shellcheck shellcheck --severity=warning .ci/run $(files '*.sh')
+    tool shellcheck shellcheck --severity=warning -x -P SCRIPTDIR .ci/run $(files '*.sh')
     tool clang-format clang-format --dry-run --Werror --fallback-style=none $(files '*.cpp' '*.h' '*.c')
     tool check-jsonschema check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
   }

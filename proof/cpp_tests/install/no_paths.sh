@@ -6,7 +6,7 @@
 here=$(dirname "$0")
 . "$here/package.sh"
 
-cd "$dir/installed"
+cd "$dir/installed" || exit
 find . -type f | sed 's|.*/||' | LC_ALL=C sort > "$dir/files"
 diff -u - "$dir/files" << END
 deepspeed_aio_utils.h

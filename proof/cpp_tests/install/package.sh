@@ -1,5 +1,7 @@
+# shellcheck shell=sh
 # Sourced by the scripts of this folder, with CMAKE and BUILD (the build tree) in the environment.
 set -eu
+# shellcheck disable=SC2154  # the scripts set it
 . "$here/../support/require.sh"
 unset DESTDIR LD_LIBRARY_PATH LD_PRELOAD
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-install-XXXXXX")

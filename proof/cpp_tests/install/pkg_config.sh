@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2046  # the flags of pkg-config are words
 # A compiler with pkg-config's flags builds against the installed package, and again after the tree
 # was moved.
 #

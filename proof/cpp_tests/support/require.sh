@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by test scripts: what happens where a tool is missing.
 
 # missing WHAT PACKAGE: a skip with its reason; a failure in CI, which can install the package.
