@@ -22,13 +22,13 @@ lint:
 	@scripts/setup.sh lint
 	@scripts/test.sh lint
 
-#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=build/demo/data
+#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=...
 demo:
-	@scripts/demo.sh
+	@scripts/bench.sh demo
 
 #: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
 bench:
-	@scripts/bench.sh
+	@scripts/bench.sh bench
 
 #: make test-all          make test and all below, one after the other; hours. TIERS="defects fuzz" for some
 test-all:

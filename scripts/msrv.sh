@@ -17,9 +17,12 @@ apt() {
 }
 
 unpack_debian() {
-  local keys=/usr/share/keyrings/debian-archive-keyring.gpg package loader program
+  local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror package loader program
   mkdir -p "$build"/{state/lists/partial,cache/archives/partial,bin} && : >"$build/status" || return
-  echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" >"$build/sources.list"
+  # The mirror that this system uses.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' | head -n 1)
+  [[ -n $mirror ]] || return
+  echo "deb [signed-by=$keys] $mirror trixie main" >"$build/sources.list"
   apt update && apt install -y --no-install-recommends --download-only rustc cargo libstd-rust-dev || return
   for package in "$build"/cache/archives/*.deb; do dpkg-deb -x "$package" "$build/root" || return; done
   # Its programs run on its own libc; what they build is linked on this system, as always.

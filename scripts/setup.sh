@@ -22,17 +22,16 @@ make        make                      make                          required  al
 binutils    binutils                  binutils                      required  all
 cmake       cmake                     cmake                         required  demo test mutants sanitizers bench
 pip         python3-pip               python3-pip                   optional  all lint
-python      python3                   python3                       required  test mutants sanitizers bench deepspeed
+python      python3                   python3                       required  all
 venv        python3-venv              python3                       optional  test lint deepspeed
 googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers
-clang       clang                     clang                         optional  test sanitizers
+clang       clang                     clang                         optional  test
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
-sanitizers  g++                       libasan,libtsan,libubsan      optional  test sanitizers
-valgrind    valgrind                  valgrind                      optional  test sanitizers
-benchmark   libbenchmark-dev          google-benchmark-devel        required  bench
-fio         fio                       fio                           optional  bench
-matplotlib  python3-matplotlib        python3-matplotlib            optional  bench
+sanitizers  g++                       libasan,libtsan,libubsan      required  sanitizers
+valgrind    valgrind                  valgrind                      optional  sanitizers
+fio         fio                       fio                           required  bench
+matplotlib  python3-matplotlib        python3-matplotlib            required  bench
 pythondev   python3-dev               python3-devel                 required  deepspeed
 '
 
@@ -65,7 +64,6 @@ probe() { # probe THING
         echo 'int main() {}' | "$cxx" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null || return
       done
       ;;
-    benchmark) includes benchmark/benchmark.h "$cxx" ;;
     # proof/bench takes the system's python3 if another one comes first and has none.
     matplotlib)
       for python in python3 /usr/bin/python3; do "$python" -c 'import matplotlib' 2>/dev/null && return; done

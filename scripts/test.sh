@@ -73,7 +73,7 @@ for name; do
     parity) cmake_tests check ;;
     ctest) cmake_tests test ${TESTS:+--tests-regex "$TESTS"} ;;
     python) python_package ;;
-    demo) SIZE=64MiB step "make demo" scripts/demo.sh || true ;;
+    demo) SIZE=64MiB step "make demo" scripts/bench.sh demo || true ;;
     *) die "there is no step $name; choose of: lint cargo parity ctest python demo." ;;
   esac
 done

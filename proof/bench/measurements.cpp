@@ -128,8 +128,9 @@ class Transfers {
         // DeepSpeed keeps its queue for many transfers, so making one is not measured.
         auto queue = std::make_unique<aio_context>(block_size, kQueueDepth);
         if (queue->_io_ctxt == nullptr) {
-            fail("the kernel grants no queue for asynchronous I/O; see /proc/sys/fs/aio-nr and "
-                 "aio-max-nr.");
+            fail(
+                "the kernel grants no queue for asynchronous I/O; see /proc/sys/fs/aio-nr and "
+                "aio-max-nr.");
         }
         auto transfer = std::make_unique<io_xfer_ctxt>(direct_fd_, 0, 0, bytes_, buffer_);
         double seconds = 0, cpu = 0;

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import figures
-from deepspeed_aio_utils.sizes import in_words
 from figures import FIO, ORIGINAL, ORIGINAL_O3, OURS, Row
 from scratch_file import BenchError, scratch_file
 
 from deepspeed_aio_utils import sizes, system_checks
+from deepspeed_aio_utils.sizes import in_words
 
 KIB, MIB = 1 << 10, 1 << 20
 DEPTH = 32  # also in measurements.cpp
