@@ -15,7 +15,7 @@ check:
 #: make test              every test and check; sets itself up
 test:
 	@scripts/setup.sh test
-	@scripts/test.sh lint cargo ctest python demo
+	@scripts/test.sh lint cargo package ctest python demo
 
 #: make lint              format and lint alone; installs the tools
 lint:

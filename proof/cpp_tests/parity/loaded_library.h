@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <stdexcept>
+#include <string>
 
 // A libdeepspeed_aio_utils.so, the original or ours, opened beside the other one with
 // dlopen(RTLD_LOCAL): its functions, called through their mangled names, with objects as the raw
@@ -14,21 +16,14 @@ class LoadedLibrary {
     explicit LoadedLibrary(const char* path) : handle_(dlopen(path, RTLD_NOW | RTLD_LOCAL))
     {
         if (handle_ == nullptr) { throw std::runtime_error(dlerror()); }
-        resolve("_ZN12io_xfer_ctxtC1EilllPKv", new_xfer);
-        resolve(
-            "_ZN15io_prep_contextC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEmPKSt6"
-            "vectorIP4iocbSaIS9_EE",
-            new_context);
-        resolve("_ZN15io_prep_context10prep_iocbsEimPKvl", context_prep);
-        resolve(
-            "_ZN17io_prep_generatorC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEm",
-            new_generator);
-        resolve("_ZN17io_prep_generator10prep_iocbsEiPSt6vectorIP4iocbSaIS2_EE", generator_prep);
-        resolve("_Z13get_file_sizePKcRl", file_size);
-        // An original before 0.17.1 has none.
-        fd_file_size =
-            reinterpret_cast<decltype(fd_file_size)>(dlsym(handle_, "_Z16get_fd_file_sizeiRl"));
-        resolve("_Z21ds_page_aligned_alloclb", page_aligned_alloc);
+        resolve("_ZN12io_xfer_ctxtC1E", new_xfer);
+        resolve("_ZN15io_prep_contextC1E", new_context);
+        resolve("_ZN15io_prep_context10prep_iocbsE", context_prep);
+        resolve("_ZN17io_prep_generatorC1E", new_generator);
+        resolve("_ZN17io_prep_generator10prep_iocbsE", generator_prep);
+        resolve("_Z13get_file_size", file_size);
+        resolve("_Z16get_fd_file_size", fd_file_size, false);
+        resolve("_Z21ds_page_aligned_alloc", page_aligned_alloc);
     }
     ~LoadedLibrary() { dlclose(handle_); }
     LoadedLibrary(const LoadedLibrary&) = delete;
@@ -48,11 +43,24 @@ class LoadedLibrary {
 
   private:
     template <typename Function>
-    void resolve(const char* symbol, Function& function)
+    void resolve(const char* prefix, Function& function, bool required = true)
     {
-        void* address = dlsym(handle_, symbol);
-        if (address == nullptr) { throw std::runtime_error(dlerror()); }
+        void* address = dlsym(handle_, symbol(prefix).c_str());
+        if (address == nullptr && required) { throw std::runtime_error(dlerror()); }
         function = reinterpret_cast<Function>(address);
+    }
+
+    // The libstdc++ name in the table of symbols that begins so.
+    static std::string symbol(const std::string& prefix)
+    {
+        std::ifstream table(DSAIO_SYMBOLS);
+        for (std::string line; getline(table, line);) {
+            if (line.compare(0, prefix.size(), prefix) == 0 &&
+                line.find("St3__1") == std::string::npos) {
+                return line.substr(0, line.find(' '));
+            }
+        }
+        throw std::runtime_error(DSAIO_SYMBOLS " has no name that begins with " + prefix);
     }
 
     void* handle_;

@@ -18,7 +18,7 @@ case $1 in
         grep -e '^_Z' -e '^dsaio_' | grep -v '17h[0-9a-f]\{16\}E$'
     ;;
 esac | sort > "$dir/defined"
-sort "$2" | diff -u - "$dir/defined" || {
+sed -n "s/^\([^# ][^ ]*\).*/\1/p" "$2" | sort | diff -u - "$dir/defined" || {
     cat "$dir/errors" 2> /dev/null || true
     echo "FAILED: missing (-) or extra (+) symbols"
     exit 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# expected.txt has the C++ functions that the original defines, and no others.
+# The list has the C++ functions that the original defines, and no others.
 #
 # usage: original.sh LIST LATER libstdc++ ORIGINAL.so
 #        original.sh LIST LATER libc++ DIRECTORY SOURCE...
@@ -33,7 +33,7 @@ libc++)
 esac
 
 awk '$2 == "T" { print $3 }' "$dir/symbols" | grep '^_Z' | sort > "$dir/original"
-grep -v -x -e 'dsaio_.*' -e ".*\\($other\\).*" -e "$later" "$expected" | sort |
+sed "s/ .*//" "$expected" | grep -v -x -e "#.*" -e 'dsaio_.*' -e ".*\\($other\\).*" -e "$later" | grep . | sort |
     diff -u "$dir/original" - || {
     echo "FAILED: functions that only the original (-) or only $expected (+) has"
     exit 1

@@ -42,7 +42,8 @@ impl Library {
 
 /// The libstdc++ name that begins with `prefix`.
 fn symbol(prefix: &str) -> &'static [u8] {
-    let names = include_str!("../../cpp_tests/symbols/expected.txt").lines();
+    let table = include_str!("../../../python/deepspeed_aio_utils/symbols.txt");
+    let names = table.lines().filter_map(|line| line.split(' ').next());
     let mut found = names.filter(|name| name.starts_with(prefix) && !name.contains("NSt3__1"));
-    found.next().unwrap_or_else(|| panic!("expected.txt has no name {prefix}")).as_bytes()
+    found.next().unwrap_or_else(|| panic!("symbols.txt has no name {prefix}")).as_bytes()
 }
