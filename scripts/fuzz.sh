@@ -20,6 +20,6 @@ for original in "${originals[@]}"; do
   release=$(sed -E 's/.*original_(.*)\/.*/\1/' <<<"$original")
   step "DeepSpeed ${release//_/.}" "$target/differential" "$original" \
     "$target/libdeepspeed_aio_utils.so" \
-    --seconds "$(((time + ${#originals[@]} - 1) / ${#originals[@]}))" ${SEED:+--seed "$SEED"} || true
+    seconds "$(((time + ${#originals[@]} - 1) / ${#originals[@]}))" ${SEED:+"$SEED"} || true
 done
 summary

@@ -18,6 +18,7 @@ pub fn alloc(state: &mut State, input: &mut Unstructured) -> Result<Answered> {
             n => n | LARGE,
         },
         1 => (2 << 20) + input.int_in_range(-1..=1)?,
+        2 => 1,
         _ => 1 + modest(input, 1 << 16)?,
     };
     let into_null = input.ratio(1, 8)?;

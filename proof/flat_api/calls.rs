@@ -41,7 +41,12 @@ fn change_transfer(state: &mut State, input: &mut Unstructured) -> Result<Answer
         2 => transfer.buffer_offset = awkward(input)?,
         3 => transfer.num_bytes = awkward(input)?,
         4 => transfer.buffer = awkward(input)? as u64,
-        5 => transfer.buffer = 0,
+        5 => {
+            transfer.buffer = 0;
+            if input.arbitrary()? {
+                transfer.num_bytes = 0;
+            }
+        }
         // Up to the last byte that there is, and beyond it.
         6 => transfer.file_offset = (i64::MAX - transfer.num_bytes) + input.int_in_range(-1..=0)?,
         7 => {

@@ -1,4 +1,4 @@
-// dsaio_alloc, dsaio_free and dsaio_version: what tests/flat_bytes, which tries all their
+// dsaio_alloc, dsaio_free and dsaio_version: what proof/flat_api, which tries all their
 // arguments, cannot see. Memory is locked and given back, errors print nothing, and the version is
 // the project's.
 

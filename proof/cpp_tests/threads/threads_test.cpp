@@ -1,8 +1,7 @@
-// Many threads at once, as DeepSpeed's programs have them: each gets the requests, the file sizes
-// with their errno, and the buffers that a single thread gets.
+// Many threads at once, as DeepSpeed's programs have them: each gets the requests and the buffers
+// that a single thread gets.
 
 #include "allocator/memory_state.h"
-#include "support/direct_io_dir.h"
 #include "support/pattern.h"
 
 #include <deepspeed_aio_utils.h>
@@ -78,49 +77,6 @@ TEST(Threads, PrepareTheRequestsThatASingleThreadPrepares)
         for (int round = 0; round < rounds; ++round) {
             ASSERT_TRUE(same(requests(number, round), expected[number * rounds + round]));
         }
-    });
-}
-
-TEST(Threads, GetTheirOwnFileSizesAndErrno)
-{
-    // Many, because a race shows only where two threads meet.
-    constexpr int rounds = 2000;
-    const auto size_of = [](int number) { return (INT64_C(1) << 32) * number + number; };
-    std::vector<std::unique_ptr<TemporaryFile>> files;
-    for (int number = 0; number < thread_count; ++number) {
-        files.push_back(std::make_unique<TemporaryFile>(testing::TempDir()));
-        ASSERT_EQ(truncate(files.back()->path().c_str(), size_of(number)), 0);
-    }
-    together([&](int number) {
-        const std::string& path = files[number]->path();
-        const std::string missing = path + ".missing";
-        const int fd = open(path.c_str(), O_RDONLY);
-        ASSERT_NE(fd, -1);
-        for (int round = 0; round < rounds; ++round) {
-            int64_t size = -7;
-            ASSERT_EQ(get_file_size(path.c_str(), size), 0);
-            ASSERT_EQ(size, size_of(number));
-            size = -7;
-            ASSERT_EQ(get_fd_file_size(fd, size), 0);
-            ASSERT_EQ(size, size_of(number));
-            size = -7;
-            ASSERT_EQ(dsaio_file_size(path.c_str(), &size), 0);
-            ASSERT_EQ(size, size_of(number));
-            // Others get another error at the same time.
-            size = -7;
-            errno = 0;
-            if (number % 2 == 0) {
-                ASSERT_EQ(get_file_size(missing.c_str(), size), -1);
-                ASSERT_EQ(errno, ENOENT);
-                ASSERT_EQ(dsaio_fd_file_size(-1, &size), -EBADF);
-            } else {
-                ASSERT_EQ(get_fd_file_size(-1, size), -1);
-                ASSERT_EQ(errno, EBADF);
-                ASSERT_EQ(dsaio_file_size(missing.c_str(), &size), -ENOENT);
-            }
-            ASSERT_EQ(size, -7);
-        }
-        close(fd);
     });
 }
 

@@ -1,7 +1,5 @@
 //! Feeds the original and this library the same random cases and compares everything that can be
 //! seen: every byte of every iocb and object, every return value, `errno`, and how a process ends.
-//!
-//! usage: `differential ORIGINAL.so OURS.so [--cases N | --seconds N] [--seed N]`
 
 mod case;
 mod child;
@@ -24,7 +22,9 @@ use std::time::{Duration, Instant};
 const CHUNK: u32 = 10_000;
 
 fn main() -> ExitCode {
-    match options::parse(std::env::args_os().skip(1)).and_then(|options| run(&options)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let options = options::parse(&arguments).ok_or(options::USAGE.to_owned());
+    match options.and_then(|options| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             eprintln!("differential: {sentence}");
