@@ -16,6 +16,8 @@ die() {
   exit 1
 }
 
+at_least() { [[ -n $2 && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; } # at_least WANTED PRESENT
+
 # quietly LOG COMMAND...: shows the output only if the command fails, whether by its status or by a
 # signal, and ends the script then.
 quietly() {

@@ -37,7 +37,6 @@ pythondev   python3-dev               python3-devel                 required  de
 
 has() { command -v "$1" >/dev/null 2>&1; }
 includes() { echo "#include <$1>" | "${@:2}" -x c++ -fsyntax-only - >/dev/null 2>&1; } # includes HEADER COMPILER...
-at_least() { [[ -n $2 && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; } # at_least WANTED PRESENT
 
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 

@@ -44,7 +44,8 @@ def test_symbols_and_relocations_are_those_of_readelf(ops, flags):
     assert wanted
     assert {tuple(slot) for slot in read.slots(names)} == wanted
     assert not read.symbolic
-    assert "libaio.so.1" in read.needed
+    # Debian 13 and Ubuntu 24.04 have libaio.so.1t64.
+    assert any(name.startswith("libaio.so.1") for name in read.needed)
 
 
 def test_memory_and_file_are_read_alike(ops):

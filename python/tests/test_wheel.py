@@ -26,7 +26,7 @@ def test_it_holds_the_package_and_the_library_and_nothing_else(wheel):
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     package = ROOT / "python" / "deepspeed_aio_utils"
     expected = {p.relative_to(package.parent).as_posix() for p in package.rglob("*.py")}
-    for name in ("py.typed", "releases.txt", "libdeepspeed_aio_utils.so"):
+    for name in ("py.typed", "releases.txt", "symbols.txt", "libdeepspeed_aio_utils.so"):
         expected.add(f"deepspeed_aio_utils/{name}")
     assert names == expected
 
@@ -37,7 +37,7 @@ def test_the_library_is_the_one_that_programs_link_against(wheel, tmp_path):
     dynamic = succeed("readelf", "-dW", library)
     assert "Library soname: [libdeepspeed_aio_utils.so]" in dynamic
     needed = set(re.findall(r"Shared library: \[(.+?)\.so", dynamic))
-    assert needed <= {"libc", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
+    assert needed <= {"libc", "libm", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
     assert str(ROOT).encode() not in library.read_bytes()
 
 

@@ -40,8 +40,8 @@ mod tests {
     #[test]
     fn a_mask_has_one_bit_for_each_processor() {
         let mask = mask(&[0, 1, 63, 64, 70, 8191]);
-        assert_eq!(mask[0], 1 << 63 | 0b11);
-        assert_eq!(mask[1], 1 << 6 | 1);
+        assert_eq!(mask[0], (1 << 63) | 0b11);
+        assert_eq!(mask[1], (1 << 6) | 1);
         assert_eq!(mask[127], 1 << 63);
         assert_eq!(mask.iter().map(|word| word.count_ones()).sum::<u32>(), 6);
     }

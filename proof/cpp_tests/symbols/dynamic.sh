@@ -15,10 +15,11 @@ soname=$(echo "$dynamic" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
 needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
 echo "needs:" $needed
 echo "$needed" | grep -qx 'libc\.so\.6'
-# libdl and libpthread were parts of the C library with files of their own before glibc 2.34.
+# Parts of the C library: libm, for which some releases of Rust call, and, before glibc 2.34, libdl and
+# libpthread.
 for library in $needed; do
     case $library in
-    libc.so.6 | libgcc_s.so.1 | ld-linux*.so.* | libdl.so.2 | libpthread.so.0) ;;
+    libc.so.6 | libm.so.6 | libgcc_s.so.1 | ld-linux*.so.* | libdl.so.2 | libpthread.so.0) ;;
     *)
         echo "FAILED: it needs $library"
         exit 1

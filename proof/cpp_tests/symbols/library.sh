@@ -11,11 +11,11 @@ trap 'rm -rf "$dir"' EXIT
 case $1 in
 *.so) nm -D --defined-only "$1" | awk '{ print $NF }' ;;
 # readelf, because nm hands Rust's objects to an LLVM plugin where one is installed, and an older
-# one than Rust's own LLVM shows nothing. Rust's own symbols are mangled as _R..., or end in a hash.
+# one than Rust's own LLVM shows nothing. Rust's own symbols are mangled as _R..., or have a hash.
 *.a)
     readelf --wide --symbols "$1" 2> "$dir/errors" |
         awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' |
-        grep -e '^_Z' -e '^dsaio_' | grep -v '17h[0-9a-f]\{16\}E$'
+        grep -e '^_Z' -e '^dsaio_' | grep -v '17h[0-9a-f]\{16\}E\($\|\.\)'
     ;;
 esac | sort > "$dir/defined"
 sed -n "s/^\([^# ][^ ]*\).*/\1/p" "$2" | sort | diff -u - "$dir/defined" || {
