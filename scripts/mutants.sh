@@ -52,6 +52,7 @@ mutants() {
 # an edit elsewhere in a file changes no name.
 names() { (cd "$out" && cat "${@/%/.txt}") | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' | sort; }
 lines() { grep -c . || true; } # counts them
+listed() { sed -nE '/^(src|core)\//p' "$known" | sort; }
 
 "$root/scripts/setup.sh" mutants
 rm -rf "$copy"
@@ -78,7 +79,7 @@ echo "The C++ tests, on what is left"
 mutants 90 --iterate -- --test mutants_harness
 cxx=$(names caught timeout | comm -23 - <(echo "$never_end") | lines)
 survived=$(names missed | comm -23 - <(echo "$never_end"))
-listed=$(grep -E '^(src|core)/' "$known" | sort | comm -12 - <(echo "$tried"))
+listed=$(listed | comm -12 - <(echo "$tried"))
 
 printf '%5d %s\n' "$total" mutants "$unviable" 'that do not compile' "$rust" 'caught by the Rust tests' \
   "$cxx" 'caught by the C++ tests, after the Rust tests had passed' \
@@ -86,8 +87,7 @@ printf '%5d %s\n' "$total" mutants "$unviable" 'that do not compile' "$rust" 'ca
 comm -23 <(echo "$survived") <(echo "$listed") | sed '/./s/^/NOT LISTED: /'
 comm -13 <(echo "$survived") <(echo "$listed") | sed '/./s/^/LISTED, but caught: /'
 # Survivors of a run of all mutants are those that are listed; a listed name must still exist.
-[[ -n ${ONLY:-} ]] || grep -E '^(src|core)/' "$known" | sort | comm -23 - <(echo "$tried") |
-  sed 's/^/LISTED, but no mutant: /'
+[[ -n ${ONLY:-} ]] || listed | comm -23 - <(echo "$tried") | sed 's/^/LISTED, but no mutant: /'
 differences=$(comm -3 <(echo "$survived") <(echo "$listed") | lines)
 ((differences == 0)) || echo "Write a test that catches what survived, or list it in $known with the" \
   "reason why no test could; take out of the list what is caught."

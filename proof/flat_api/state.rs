@@ -67,7 +67,7 @@ impl State {
         let mut index = 0;
         let mut object = |size| {
             index += 1;
-            Guarded::new(size, 8 + (places >> index & 1) as usize * 8)
+            Guarded::new(size, 8 + ((places >> index) & 1) as usize * 8)
         };
         Ok(State {
             transfers: (0..STRUCTS).map(|_| object(api::TRANSFER)).collect(),
