@@ -78,7 +78,7 @@ impl Guarded {
 
     fn actual(&self) -> &[u8] {
         // SAFETY: the allocation, all of it written by `new`; C writes to it during calls only, and
-        // no reference lives through one.
+        // no reference outlives one.
         unsafe { slice::from_raw_parts(self.allocation, self.layout.size()) }
     }
 }

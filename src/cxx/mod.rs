@@ -158,7 +158,7 @@ unsafe fn context_prep_iocbs(
     start_buffer: *const c_void,
     start_offset: i64,
 ) {
-    // SAFETY: the object was constructed; the vector that it points to lives, as the header asks.
+    // SAFETY: the object was constructed; the vector that it points to exists, as the header asks.
     let (context, slots) = unsafe { (&*this, slots(CONTEXT_PREP, (*this)._iocbs, n_iocbs)) };
     if slots.is_empty() {
         return;

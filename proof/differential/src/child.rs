@@ -53,7 +53,7 @@ fn pipe() -> (File, File) {
     // SAFETY: room for two descriptors.
     let status = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) };
     assert!(status == 0, "pipe2: {}", std::io::Error::last_os_error());
-    // SAFETY: new descriptors, owned by nobody else.
+    // SAFETY: new descriptors, not owned elsewhere.
     unsafe { (File::from_raw_fd(fds[0]), File::from_raw_fd(fds[1])) }
 }
 
