@@ -10,12 +10,12 @@ help:
 
 #: make check             format, lint, Rust tests, parity with one release; installs nothing; a minute
 check:
-	@scripts/test.sh lint cargo parity
+	@scripts/test.sh lint scripts cargo parity
 
 #: make test              every test and check; sets itself up
 test:
 	@scripts/setup.sh test
-	@scripts/test.sh lint cargo package ctest python demo
+	@scripts/test.sh lint scripts cargo package ctest python demo
 
 #: make lint              format and lint alone; installs the tools
 lint:

@@ -10,10 +10,10 @@ expect() {
   local run output
   for run in "quietly $dir/log" "logs=$dir step title"; do
     output=$(bash -c ". $here/../scripts/common.sh; $run bash -c '$2'" 2>&1) && output="no failure: $output"
-    grep -q "its output" <<<"$output" && grep -q "$1" <<<"$output" || {
-      printf 'FAILED: %s: "%s" is missing in:\n%s\n' "$run" "$1" "$output"
+    if ! grep -q "its output" <<<"$output" || ! grep -q "$1" <<<"$output"; then
+      printf 'FAILED: %s: its output or "%s" is missing in:\n%s\n' "$run" "$1" "$output"
       exit 1
-    }
+    fi
   done
 }
 expect 'failed with status 3' 'echo its output; exit 3'

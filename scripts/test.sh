@@ -1,5 +1,5 @@
 #!/bin/bash
-# test.sh STEP...   of: lint cargo package parity ctest python demo
+# test.sh STEP...   of: lint scripts cargo package parity ctest python demo
 #
 # The steps of `make check`, `make test` and `make lint`. All of them run, whatever fails; the last
 # line is the sum. It installs nothing; setup.sh does.
@@ -73,17 +73,18 @@ python_package() {
     ${PYTESTS:+-k "$PYTESTS"} || true
 }
 
-(($# > 0)) || die "name the steps: lint cargo package parity ctest python demo."
+(($# > 0)) || die "name the steps: lint scripts cargo package parity ctest python demo."
 for name; do
   case $name in
     lint) lint ;;
+    scripts) step "scripts" proof/scripts_test.sh || true ;;
     cargo) cargo_test ;;
     package) cargo_package ;;
     parity) cmake_tests check ;;
     ctest) cmake_tests test ${TESTS:+--tests-regex "$TESTS"} ;;
     python) python_package ;;
     demo) SIZE=64MiB step "make demo" scripts/bench.sh demo || true ;;
-    *) die "there is no step $name; choose of: lint cargo package parity ctest python demo." ;;
+    *) die "there is no step $name; choose of: lint scripts cargo package parity ctest python demo." ;;
   esac
 done
 summary
