@@ -1,8 +1,7 @@
 //! `dsaio_alloc`, `dsaio_free` and `dsaio_version`, and what each must do.
 
-use super::calls::Answered;
 use super::numbers::{awkward, modest};
-use super::state::{Buffer, MOST_BUFFERS, State};
+use super::state::{Answered, Buffer, MOST_BUFFERS, State};
 use super::{api, state};
 use arbitrary::{Result, Unstructured};
 use std::ffi::{CStr, c_void};

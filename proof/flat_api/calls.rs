@@ -2,12 +2,9 @@
 
 use super::model::Transfer;
 use super::numbers::{awkward, modest};
-use super::state::State;
+use super::state::{Answered, State};
 use super::{api, buffers, preparation, sizes};
 use arbitrary::{Result, Unstructured};
-
-/// The name of what was called, and its answer.
-pub type Answered = (&'static str, i32);
 
 /// Makes the next call. The state then knows what every byte must be.
 pub fn next(state: &mut State, input: &mut Unstructured) -> Result<Answered> {

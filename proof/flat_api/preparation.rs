@@ -1,9 +1,8 @@
 //! `dsaio_prep_batch`, `dsaio_generator_init` and `dsaio_generator_prep`, and what each must do.
 
-use super::calls::Answered;
 use super::model::{Request, Transfer};
 use super::numbers::{awkward, modest};
-use super::state::{MOST_SLOTS, State};
+use super::state::{Answered, MOST_SLOTS, State};
 use super::{api, state};
 use arbitrary::{Result, Unstructured};
 use std::ffi::c_void;

@@ -1,9 +1,8 @@
 //! `dsaio_file_size` and `dsaio_fd_file_size`, compared with what the standard library says.
 
 use super::api;
-use super::calls::Answered;
 use super::numbers::awkward;
-use super::state::{State, large_file};
+use super::state::{Answered, State, large_file};
 use arbitrary::{Result, Unstructured};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;

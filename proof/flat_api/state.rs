@@ -9,6 +9,9 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::sync::OnceLock;
 use std::{ptr, slice};
 
+/// The name of the function that was called, and its return value.
+pub type Answered = (&'static str, i32);
+
 /// Iocbs that a call can be given.
 pub const MOST_SLOTS: usize = 12;
 
