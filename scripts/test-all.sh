@@ -13,8 +13,8 @@ for tier in "${tiers[@]}"; do
   printf '\n==== make %s\n' "$tier"
   status=0 began=$SECONDS log=$logs/$tier.log
   make --no-print-directory "$tier" 2>&1 | tee "$log" || status=$?
-  # Every tier ends in such a line; one that does not was cut short.
-  if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+  # Every tier has such a line, after which make reports a failure; one that has none was cut short.
+  if [[ $(grep '^[0-9]* passed, ' "$log" | tail -n 1) =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
     p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
   else
     p=0 f=0 s=0 status=1
