@@ -24,10 +24,12 @@ lint:
 
 #: make demo              the original library and this one move the same file; SIZE=1GiB DIR=...
 demo:
+	@scripts/setup.sh demo
 	@scripts/bench.sh demo
 
 #: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
 bench:
+	@scripts/setup.sh bench
 	@scripts/bench.sh bench
 
 #: make test-all          make test and all below, one after the other; hours. TIERS="defects fuzz" for some

@@ -21,16 +21,14 @@ measure=(env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root/python"
   "$python" "$root/proof/bench/run.py" "$purpose" "$build")
 
 mkdir -p "$build" || die "$build cannot be made."
-"$root/scripts/setup.sh" "$purpose"
 "${measure[@]}" check
 echo "Building (the first time a minute, and DeepSpeed's sources are fetched from PyPI)"
 rm -f "$manifest"
-quietly "$build/configure.log" cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release \
-  -DDSAIO_BUILD_TESTS=OFF -DDSAIO_BUILD_BENCH=ON \
-  -DDSAIO_CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+cd "$root"
+quietly "$build/configure.log" cmake --preset bench
 if [[ ! -e $manifest ]]; then
   echo "$purpose: DeepSpeed's sources cannot be installed from PyPI, so there is nothing to compare with." >&2
   exit 77
 fi
-quietly "$build/build.log" cmake --build "$build" --parallel "$(nproc)"
+quietly "$build/build.log" cmake --build --preset bench --parallel "$(nproc)"
 exec "${measure[@]}"

@@ -42,7 +42,7 @@ how_it_failed() { # how_it_failed STATUS
 make_venv() {
   ! has_venv "$@" || return 0
   local directory=$1
-  rm -rf "$directory"
+  rm -f "$directory/complete"
   python3 -m venv "$directory" || return
   "$directory/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}" || return
   # Written last, so that an interrupted installation is done again.

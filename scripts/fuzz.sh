@@ -14,7 +14,10 @@ time=${TIME:-60}
 
 scripts/setup.sh test
 step -n "configure" cmake --preset test &&
-  step -n "build" cmake --build --preset test --parallel "$(nproc)" || true
+  step -n "build" cmake --build --preset test --parallel "$(nproc)" || {
+  summary
+  exit 1
+}
 originals=("$build"/proof/cpp_tests/original_*/libdeepspeed_aio_utils.so)
 for original in "${originals[@]}"; do
   release=$(sed -E 's/.*original_(.*)\/.*/\1/' <<<"$original")

@@ -11,6 +11,7 @@ readonly xml=$root/build/releases/ctest.xml
 releases=${RELEASES:-all}
 
 scripts/setup.sh test
+rm -f "$xml"
 echo "The sources of each release of DeepSpeed come from PyPI, once."
 step -n "configure" cmake --preset releases -DDSAIO_RELEASES="${releases// /;}" &&
   step -n "build" cmake --build --preset releases --parallel "$(nproc)" &&

@@ -42,16 +42,14 @@ pub struct dsaio_transfer {
 }
 
 impl dsaio_transfer {
+    /// Of several errors, that of the first field.
     fn check(&self) -> Result<Transfer, CallError> {
-        if self.buffer.is_null() && self.num_bytes > 0 {
-            return Err(PrepareError::NullBuffer.into());
-        }
-        if self.buffer_offset < 0 {
-            return Err(CallError::NegativeBufferOffset);
-        }
-        if self.num_bytes < 0 {
-            return Err(PrepareError::NegativeLength(self.num_bytes).into());
-        }
+        use PrepareError::{BadDescriptor, NegativeFileOffset};
+        match Transfer::new(self.fd, self.file_offset, self.buffer.cast(), self.num_bytes) {
+            Err(error @ (BadDescriptor(_) | NegativeFileOffset(_))) => return Err(error.into()),
+            _ if self.buffer_offset < 0 => return Err(CallError::NegativeBufferOffset),
+            unshifted => unshifted?,
+        };
         let start = self
             .buffer
             .addr()
@@ -141,10 +139,10 @@ pub unsafe extern "C" fn dsaio_generator_init(
     answer(|| {
         // SAFETY: null or valid, as promised.
         let transfer = *unsafe { transfer.as_ref() }.ok_or(CallError::Null("transfer"))?;
-        let generator = NonNull::new(generator).ok_or(CallError::Null("generator"))?;
         let read_op = CBool::from(read_op != 0);
         let initialised = dsaio_generator { transfer, block_size, position: 0, read_op };
         initialised.check()?;
+        let generator = NonNull::new(generator).ok_or(CallError::Null("generator"))?;
         // SAFETY: the caller's struct to write to.
         unsafe { generator.write(initialised) };
         Ok(0)
@@ -192,7 +190,7 @@ pub unsafe extern "C" fn dsaio_generator_prep(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dsaio_file_size(path: *const c_char, size: *mut i64) -> c_int {
     // SAFETY: as promised; a null path is EFAULT to the kernel.
-    store_size(size, || unsafe { file_size::of_path(path) })
+    store_size(size, || unsafe { file_size::of_path_ptr(path) })
 }
 
 /// Asks for the size of an open file.
@@ -305,9 +303,10 @@ unsafe fn fill(
     if let Some(index) = slots.iter().position(|slot| slot.is_null()) {
         return Err(CallError::NullIocb(index));
     }
-    // SAFETY: iocbs of the caller's, none of them null.
-    let slots = slots.iter().map(|slot| unsafe { &mut **slot });
-    iocb::fill(slots, &mut blocks, operation, fd);
+    iocb::fill(slots.iter(), &mut blocks, operation, fd, |slot, iocb| {
+        // SAFETY: an iocb of the caller's, and not null.
+        unsafe { slot.write(iocb) };
+    });
     Ok(count as c_int)
 }
 
@@ -323,5 +322,29 @@ fn store_size(size: *mut i64, ask: impl FnOnce() -> io::Result<i64>) -> c_int {
             0
         }
         Err(error) => -error.raw_os_error().unwrap_or(libc::EIO),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The order of the fields; the sums come last.
+    #[test]
+    fn the_first_of_several_errors_is_reported() {
+        let null = std::ptr::null_mut();
+        let last = std::ptr::without_provenance_mut(usize::MAX);
+        let error = |fd, file_offset, buffer_offset, num_bytes, buffer| {
+            let transfer = dsaio_transfer { fd, file_offset, buffer_offset, num_bytes, buffer };
+            transfer.check().unwrap_err().errno()
+        };
+        assert_eq!(error(-1, -1, -1, -1, null), libc::EBADF);
+        assert_eq!(error(-1, 0, 0, 1, null), libc::EBADF);
+        assert_eq!(error(-1, 0, 1, 1, last), libc::EBADF);
+        assert_eq!(error(0, -1, 0, 1, null), libc::EINVAL);
+        assert_eq!(error(0, 0, -1, 1, null), libc::EINVAL);
+        assert_eq!(error(0, i64::MAX, 0, 1, null), libc::EFAULT);
+        assert_eq!(error(0, 0, i64::MAX, -1, last), libc::EINVAL);
+        assert_eq!(error(0, 0, 1, 0, last), libc::EOVERFLOW);
     }
 }

@@ -48,12 +48,24 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// `count` blocks from `origin`, of `left` bytes in all.
-    ///
-    /// `longest` is `block_size` up to `INT64_MAX`. Beyond, callers differ: DeepSpeed's generator
-    /// compares in `int64_t`, its batch in `size_t`.
+    /// `count` blocks from `origin`, of `num_bytes` in all.
     #[inline]
-    pub fn new(origin: Origin, block_size: u64, longest: i64, left: i64, count: usize) -> Self {
+    pub fn new(origin: Origin, block_size: u64, num_bytes: i64, count: usize) -> Self {
+        let longest = i64::try_from(block_size).unwrap_or(i64::MAX);
+        Blocks::with_longest(origin, block_size, longest, num_bytes, count)
+    }
+
+    /// The same with another length than the distance between blocks, for DeepSpeed's generator, which
+    /// compares a `size_t` block size above `INT64_MAX` as a negative `int64_t`.
+    #[doc(hidden)]
+    #[inline]
+    pub fn with_longest(
+        origin: Origin,
+        block_size: u64,
+        longest: i64,
+        left: i64,
+        count: usize,
+    ) -> Self {
         Blocks { next: origin, block_size, longest, left, count }
     }
 
@@ -96,21 +108,20 @@ mod tests {
 
     #[test]
     fn the_last_block_is_what_is_left() {
-        let lengths: Vec<u64> =
-            Blocks::new(ORIGIN, 4096, 4096, 10_000, 3).map(|b| b.length).collect();
+        let lengths: Vec<u64> = Blocks::new(ORIGIN, 4096, 10_000, 3).map(|b| b.length).collect();
         assert_eq!(lengths, [4096, 4096, 10_000 - 8192]);
     }
 
     #[test]
     fn memory_and_file_advance_together() {
-        for (k, block) in Blocks::new(ORIGIN, 512, 512, 5120, 10).enumerate() {
+        for (k, block) in Blocks::new(ORIGIN, 512, 5120, 10).enumerate() {
             assert_eq!(block.at, ORIGIN.shifted(512 * k as u64));
         }
     }
 
     #[test]
     fn blocks_after_the_last_byte_are_empty() {
-        let mut blocks = Blocks::new(ORIGIN, 4096, 4096, 4097, 4);
+        let mut blocks = Blocks::new(ORIGIN, 4096, 4097, 4);
         let lengths: Vec<u64> = blocks.by_ref().map(|b| b.length).collect();
         assert_eq!(lengths, [4096, 1, 0, 0]);
         assert_eq!(blocks.left(), 0);
@@ -118,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_was_not_cut_stays_left() {
-        let mut blocks = Blocks::new(ORIGIN, 4096, 4096, 100_000, 2);
+        let mut blocks = Blocks::new(ORIGIN, 4096, 100_000, 2);
         assert_eq!(blocks.len(), 2);
         assert_eq!(blocks.by_ref().count(), 2);
         assert_eq!(blocks.left(), 100_000 - 2 * 4096);

@@ -1,6 +1,6 @@
 //! How large a file is: `stat` and `fstat`.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
@@ -9,12 +9,22 @@ use std::os::fd::RawFd;
 ///
 /// # Errors
 ///
+/// What `stat(2)` answers.
+pub fn of_path(path: &CStr) -> io::Result<i64> {
+    // SAFETY: a `CStr` is NUL-terminated.
+    unsafe { of_path_ptr(path.as_ptr()) }
+}
+
+/// [`of_path`] for a C string.
+///
+/// # Errors
+///
 /// What `stat(2)` answers; EFAULT for a null path.
 ///
 /// # Safety
 ///
 /// `path` is null or points to a NUL-terminated string.
-pub unsafe fn of_path(path: *const c_char) -> io::Result<i64> {
+pub unsafe fn of_path_ptr(path: *const c_char) -> io::Result<i64> {
     // SAFETY: `path` is as the caller promised.
     size_by(|stat| unsafe { libc::stat(path, stat) })
 }
@@ -56,19 +66,18 @@ mod tests {
         for bytes in [0, 1, 4097, 5 << 30] {
             file.set_len(bytes).unwrap();
             assert_eq!(of_fd(file.as_raw_fd()).unwrap(), bytes as i64);
-            // SAFETY: a C string.
-            assert_eq!(unsafe { of_path(path.as_ptr()) }.unwrap(), bytes as i64);
+            assert_eq!(of_path(&path).unwrap(), bytes as i64);
         }
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri knows no fstat of a descriptor that is not open")]
     fn an_error_is_the_kernels() {
-        // SAFETY: C strings, or null.
-        let errno = |path| unsafe { of_path(path) }.unwrap_err().raw_os_error();
-        assert_eq!(errno(c"/nowhere/at/all".as_ptr()), Some(libc::ENOENT));
-        assert_eq!(errno(c"/dev/null/below".as_ptr()), Some(libc::ENOTDIR));
-        assert_eq!(errno(std::ptr::null()), Some(libc::EFAULT));
-        assert_eq!(of_fd(-1).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        let errno = |size: io::Result<i64>| size.unwrap_err().raw_os_error();
+        assert_eq!(errno(of_path(c"/nowhere/at/all")), Some(libc::ENOENT));
+        assert_eq!(errno(of_path(c"/dev/null/below")), Some(libc::ENOTDIR));
+        // SAFETY: null is allowed.
+        assert_eq!(errno(unsafe { of_path_ptr(std::ptr::null()) }), Some(libc::EFAULT));
+        assert_eq!(errno(of_fd(-1)), Some(libc::EBADF));
     }
 }

@@ -67,7 +67,13 @@ impl Generator {
     pub fn prepare(&mut self, iocbs: &mut [Iocb]) -> usize {
         let mut blocks = self.take_blocks(iocbs.len());
         let count = blocks.len();
-        iocb::fill(iocbs.iter_mut(), &mut blocks, self.operation, self.transfer.fd());
+        iocb::fill(
+            iocbs.iter_mut(),
+            &mut blocks,
+            self.operation,
+            self.transfer.fd(),
+            |slot, iocb| *slot = iocb,
+        );
         count
     }
 }

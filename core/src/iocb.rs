@@ -97,16 +97,19 @@ impl Iocb {
     }
 }
 
-/// Writes one iocb for each block, as long as there are both.
+/// Writes one iocb for each block, as long as there are both; the other blocks are left. `write` puts
+/// an iocb where a slot says: callers in C have pointers to memory that may not be initialised.
 #[inline]
-pub fn fill<'a>(
-    iocbs: impl Iterator<Item = &'a mut Iocb>,
+pub fn fill<Slot>(
+    slots: impl Iterator<Item = Slot>,
     blocks: &mut Blocks,
     operation: Operation,
     fd: RawFd,
+    write: impl Fn(Slot, Iocb),
 ) {
-    for (block, iocb) in blocks.zip(iocbs) {
-        *iocb = Iocb::for_block(operation, fd, block);
+    // In this order: zip asks for a block only if there is a slot for it.
+    for (slot, block) in slots.zip(blocks) {
+        write(slot, Iocb::for_block(operation, fd, block));
     }
 }
 
@@ -131,6 +134,20 @@ mod tests {
                 assert_eq!(iocb.data(), 7);
             }
         }
+    }
+
+    #[test]
+    fn blocks_without_a_slot_are_left() {
+        let mut blocks = Blocks::new(Origin { buffer: 0, file_offset: 0 }, 512, 5 * 512, 5);
+        let mut offsets = Vec::new();
+        for _ in 0..3 {
+            let mut iocbs = [Iocb::zeroed(); 2];
+            let filled = blocks.len().min(2);
+            let write = |slot: &mut Iocb, iocb| *slot = iocb;
+            fill(iocbs.iter_mut(), &mut blocks, Operation::Read, 3, write);
+            offsets.extend(iocbs[..filled].iter().map(|iocb| iocb.file_offset() / 512));
+        }
+        assert_eq!(offsets, [0, 1, 2, 3, 4]);
     }
 
     /// A caller may put another command into an iocb: any 16 bits.

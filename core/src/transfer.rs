@@ -84,8 +84,7 @@ impl Transfer {
         }
         let left = self.num_bytes - position;
         let count = (left as u64).div_ceil(block_size).min(room as u64) as usize;
-        let longest = i64::try_from(block_size).unwrap_or(i64::MAX);
-        Ok(Blocks::new(self.start.shifted(position as u64), block_size, longest, left, count))
+        Ok(Blocks::new(self.start.shifted(position as u64), block_size, left, count))
     }
 
     /// Fills `iocbs` with the requests for the blocks from `position` on, and returns how many it
@@ -103,7 +102,7 @@ impl Transfer {
     ) -> Result<usize, PrepareError> {
         let mut blocks = self.blocks(block_size, position, iocbs.len())?;
         let count = blocks.len();
-        iocb::fill(iocbs.iter_mut(), &mut blocks, operation, self.fd);
+        iocb::fill(iocbs.iter_mut(), &mut blocks, operation, self.fd, |slot, iocb| *slot = iocb);
         Ok(count)
     }
 }

@@ -58,12 +58,12 @@ class Report:
         """Whether a line failed; a warning does not count."""
         return any(line.status == FAILED for line in self.lines)
 
-    def finish(self, **facts: Any) -> int:
+    def finish(self, **extra: Any) -> int:
         """Prints the summary; the exit status."""
         counts = {status: sum(line.status == status for line in self.lines) for status in _TAGS}
         if self.as_json:
             lines = [asdict(line) for line in self.lines]
-            json.dump({"ok": not self.failed, "counts": counts, "lines": lines, **facts}, self.out, indent=2)
+            json.dump({"ok": not self.failed, "counts": counts, "lines": lines, **extra}, self.out, indent=2)
             print(file=self.out)
         else:
             warnings = f", {counts[WARNING]} warnings" if counts[WARNING] else ""

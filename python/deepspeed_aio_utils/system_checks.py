@@ -49,7 +49,7 @@ def memlock(lockable: int | None) -> Line:
     if lockable >= _GIB:
         return Line(name, OK, in_words(lockable))
     return Line(
-        name, WARNING, f"{in_words(lockable)}; pinned buffers beyond it are refused", f"{RAISE_MEMLOCK}."
+        name, WARNING, f"{in_words(lockable)}; pinned buffers beyond it cannot be locked", f"{RAISE_MEMLOCK}."
     )
 
 

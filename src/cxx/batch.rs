@@ -23,9 +23,7 @@ impl Batch {
     /// The blocks of this call.
     #[inline]
     pub fn blocks(&self) -> Blocks {
-        // The byte count is at most INT64_MAX, so a longer block is never used in full.
-        let longest = i64::try_from(self.block_size).unwrap_or(i64::MAX);
-        Blocks::new(self.origin, self.block_size, longest, self.byte_count(), self.n_iocbs)
+        Blocks::new(self.origin, self.block_size, self.byte_count(), self.n_iocbs)
     }
 
     /// How many bytes the call's blocks hold.

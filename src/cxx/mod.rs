@@ -289,18 +289,19 @@ unsafe fn fill(
     transfer: &io_xfer_ctxt,
 ) {
     let operation = if read_op != 0 { Operation::Read } else { Operation::Write };
-    let iocbs = slots.iter().enumerate().map(|(index, slot)| {
-        // SAFETY: null, or an iocb of the caller's, 64 bytes. The kernel copied older contents of it
-        // at io_submit.
-        let iocb = unsafe { slot.as_mut() };
-        iocb.unwrap_or_else(|| diagnostics::abort(function, CallError::NullIocb(index)))
+    iocb::fill(slots.iter().enumerate(), blocks, operation, transfer._fd, |(index, slot), iocb| {
+        if slot.is_null() {
+            diagnostics::abort(function, CallError::NullIocb(index));
+        }
+        // SAFETY: an iocb of the caller's, 64 bytes. The kernel copied older contents of it at
+        // io_submit.
+        unsafe { slot.write(iocb) };
     });
-    iocb::fill(iocbs, blocks, operation, transfer._fd);
 }
 
 unsafe fn file_size_of_path(filename: *const c_char, size: *mut i64) -> i64 {
     // SAFETY: null or a C string, as `stat` takes it.
-    let found = unsafe { file_size::of_path(filename) };
+    let found = unsafe { file_size::of_path_ptr(filename) };
     // SAFETY: the caller's reference.
     unsafe { store_size("get_file_size", found, size) }
 }

@@ -92,7 +92,7 @@ pub struct io_prep_context {
 /// Prepares the requests of a transfer as the queue has room for them (DeepSpeed's overlap mode).
 ///
 /// It keeps a reference to the `unique_ptr`, and does not own it. The four counters are for
-/// reading; one object serves one thread.
+/// reading; use one object from one thread only.
 #[cfg(cxx_abi)]
 #[allow(non_camel_case_types)]
 #[repr(C)]

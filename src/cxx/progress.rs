@@ -75,7 +75,7 @@ impl Progress {
     pub fn blocks(&self, transfer: Origin, block_size: u64, count: usize) -> Blocks {
         let done = (self.next_iocb_index as u64).wrapping_mul(block_size);
         // Compared as `int64_t`, as the original does.
-        Blocks::new(
+        Blocks::with_longest(
             transfer.shifted(done),
             block_size,
             block_size as i64,

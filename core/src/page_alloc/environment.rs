@@ -1,5 +1,4 @@
-//! What the machine, the process and the user's settings are, asked of the kernel and of the
-//! environment variables. What cannot be read counts as absent: then the buffer is the original's.
+//! Reads page sizes, processors and the user's settings. What cannot be read counts as absent: then the buffer is the original's.
 
 use super::plan::{self, Environment, Settings};
 use super::processors::{self, Mask};

@@ -55,6 +55,12 @@ impl fmt::Display for AllocError {
 
 impl std::error::Error for AllocError {}
 
+impl From<AllocError> for std::io::Error {
+    fn from(error: AllocError) -> Self {
+        std::io::Error::from_raw_os_error(error.errno())
+    }
+}
+
 fn memlock_limits() -> (String, String) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a struct to write to.
@@ -90,6 +96,7 @@ mod tests {
         let memory = AllocError::Memory { size: 12345, errno: libc::ENOMEM };
         let lock = AllocError::Lock { size: 12345, errno: libc::EAGAIN };
         assert_eq!((memory.errno(), lock.errno()), (libc::ENOMEM, libc::EAGAIN));
+        assert_eq!(std::io::Error::from(lock).raw_os_error(), Some(libc::EAGAIN));
         let texts = [memory.to_string(), lock.to_string()];
         assert!(texts.iter().all(|text| text.contains("12345 bytes")), "{texts:?}");
         assert!(texts[1].starts_with("RLIMIT_MEMLOCK is ") && !texts[1].contains("unknown"));

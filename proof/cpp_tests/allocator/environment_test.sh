@@ -36,7 +36,7 @@ expect "$helpers" "$huge"
 expect no "$huge" DSAIO_POPULATE_THREADS=1
 expect "$helpers" "$opted_out" DSAIO_HUGE_PAGES=never
 expect no "$opted_out" DSAIO_HUGE_PAGES=never DSAIO_POPULATE_THREADS=1
-# What is no opt-out changes nothing.
+# Unknown values change nothing.
 expect "$helpers" "$huge" DSAIO_HUGE_PAGES=sometimes DSAIO_POPULATE_THREADS=many
 # A caller that may use one processor gets no helper.
 first=$(taskset -cp $$ | sed 's/.*: *//; s/[,-].*//')

@@ -12,6 +12,22 @@
 
 #define HAS_TYPE(declaration, ...) \
     static_assert(std::is_same<decltype(declaration), __VA_ARGS__>::value, #declaration)
+HAS_TYPE(io_xfer_ctxt::_fd, const int);
+HAS_TYPE(io_xfer_ctxt::_file_base_offset, const int64_t);
+HAS_TYPE(io_xfer_ctxt::_buffer_base_offset, const int64_t);
+HAS_TYPE(io_xfer_ctxt::_mem_buffer, const void*);
+HAS_TYPE(io_xfer_ctxt::_num_bytes, const int64_t);
+HAS_TYPE(io_prep_context::_read_op, const bool);
+HAS_TYPE(io_prep_context::_xfer_ctxt, const std::unique_ptr<io_xfer_ctxt>&);
+HAS_TYPE(io_prep_context::_block_size, const size_t);
+HAS_TYPE(io_prep_context::_iocbs, const std::vector<iocb*>*);
+HAS_TYPE(io_prep_generator::_read_op, const bool);
+HAS_TYPE(io_prep_generator::_xfer_ctxt, const std::unique_ptr<io_xfer_ctxt>&);
+HAS_TYPE(io_prep_generator::_block_size, const size_t);
+HAS_TYPE(io_prep_generator::_remaining_bytes, int64_t);
+HAS_TYPE(io_prep_generator::_num_io_blocks, int64_t);
+HAS_TYPE(io_prep_generator::_remaining_io_blocks, int64_t);
+HAS_TYPE(io_prep_generator::_next_iocb_index, int64_t);
 HAS_TYPE(&get_file_size, int64_t (*)(const char*, int64_t&));
 HAS_TYPE(&get_fd_file_size, int64_t (*)(int, int64_t&));
 HAS_TYPE(&ds_page_aligned_alloc, void* (*)(int64_t, bool));
