@@ -8,11 +8,11 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help:
 	@sed -n 's/^#: //p' Makefile
 
-#: make check             format, lint, Rust tests, parity with one release; installs nothing; a minute
+#: make check             format, lint, Rust tests, parity with one release; installs nothing; 10 seconds, first 2 minutes
 check:
 	@scripts/test.sh lint scripts cargo parity
 
-#: make test              every test and check; sets itself up
+#: make test              all tests but the long ones; sets itself up; 4 minutes
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh lint scripts cargo package ctest python demo
@@ -32,7 +32,7 @@ bench:
 	@scripts/setup.sh bench
 	@scripts/bench.sh bench
 
-#: make test-all          make test and all below, one after the other; hours. TIERS="defects fuzz" for some
+#: make test-all          make test and all below, one after the other; 1.5 hours. TIERS="defects fuzz" for some
 test-all:
 	@scripts/test-all.sh
 

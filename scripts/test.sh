@@ -68,7 +68,7 @@ cmake_tests() {
 
 python_package() {
   if [[ ! -x build/tools/bin/pytest ]]; then
-    skip pytest "the Python packages of scripts/tools.txt cannot be installed; let pip reach PyPI"
+    skip pytest "pytest is not in build/tools; 'make lint' or 'make test' installs it from PyPI"
     return
   fi
   step -r build/pytest.xml pytest pytest --color=no --junit-xml build/pytest.xml \

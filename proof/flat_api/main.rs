@@ -32,14 +32,24 @@ const EXPECTED: &[(&str, &[i32])] = &[
     ("dsaio_free", &[0, -libc::EINVAL]),
 ];
 
+/// Prints on one line, where a test fails.
+#[derive(Clone)]
+struct Bytes(Vec<u8>);
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
 #[test]
 fn any_bytes_as_calls_are_answered_as_the_header_says() {
     let answers = RefCell::new(Answers::new());
     let config = Config { cases: 2_000, failure_persistence: None, ..Config::default() };
-    let bytes = prop::collection::vec(any::<u8>(), 0..700);
+    let bytes = prop::collection::vec(any::<u8>(), 0..700).prop_map(Bytes);
     TestRunner::new(config)
         .run(&bytes, |bytes| {
-            run_sequence(&bytes, &mut answers.borrow_mut());
+            run_sequence(&bytes.0, &mut answers.borrow_mut());
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));

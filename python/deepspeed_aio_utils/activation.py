@@ -67,7 +67,7 @@ def activate() -> Activation:
 
 def active() -> Activation | None:
     """What activate() did in this process; None if it was not called or failed."""
-    return replace(_done, already=True) if _done is not None else None
+    return _done
 
 
 def _check_no_op_is_loaded() -> None:
