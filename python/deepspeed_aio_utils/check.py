@@ -86,7 +86,7 @@ def _software(report: Report) -> Activation | None:
         return None
     if __version__ not in (activation.version, NOT_INSTALLED):
         report.add(Line("library's version", FAILED, f"{activation.version}, not {__version__}", REINSTALL))
-    report.add(Line("switched on", OK, "in this process, as import deepspeed_aio_utils.auto does it in yours"))
+    report.add(Line("switched on", OK, "in this process, as import deepspeed_aio_utils.auto does in yours"))
     return activation
 
 
