@@ -20,11 +20,11 @@ python=python3
 measure=(env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root/python"
   "$python" "$root/proof/bench/run.py" "$purpose" "$build")
 
+cd "$root"
 mkdir -p "$build" || die "$build cannot be made."
 "${measure[@]}" check
 echo "Building (the first time a minute, and DeepSpeed's sources are fetched from PyPI)"
 rm -f "$manifest"
-cd "$root"
 quietly "$build/configure.log" cmake --preset bench
 if [[ ! -e $manifest ]]; then
   echo "$purpose: DeepSpeed's sources cannot be installed from PyPI, so there is nothing to compare with." >&2
