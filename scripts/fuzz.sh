@@ -1,6 +1,6 @@
 #!/bin/bash
 # Random calls, the original beside this library, for as long as asked; the first difference is printed
-# as a regression test.
+# as a regression test. And a million random scripts of what the kernel can answer the engine.
 #
 #   TIME  in seconds, over all releases together (default 60)
 #   SEED  of the random numbers (default: another one each time)
@@ -25,4 +25,7 @@ for original in "${originals[@]}"; do
     "$target/libdeepspeed_aio_utils.so" \
     seconds "$(((time + ${#originals[@]} - 1) / ${#originals[@]}))" ${SEED:+"$SEED"} || true
 done
+# Optimised, and with the checks for overflow that a release leaves out.
+step -r log "engine, scripted kernel" env CARGO_PROFILE_DEV_OPT_LEVEL=2 PROPTEST_CASES=500000 \
+  cargo test --locked --package dsaio --lib engine::scripted || true
 summary

@@ -1,5 +1,6 @@
-//! Prepares libaio requests for transfers between a file and memory, and allocates the page-locked
-//! buffers that O_DIRECT transfers are fastest with.
+//! Moves ranges of files by kernel AIO, accounting for every byte; prepares libaio requests for programs
+//! with a loop of their own; and allocates the page-locked buffers that O_DIRECT transfers are fastest
+//! with.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -9,12 +10,24 @@
 //! | [`iocb`] | one request: the 64 bytes that the kernel reads |
 //! | [`error`] | why a transfer cannot be prepared |
 //! | [`file_size`] | `stat` and `fstat` |
+//! | [`engine`] | moves the bytes of a transfer by kernel AIO, and accounts for each |
 //! | [`page_alloc`] | page-aligned, page-locked memory that `munlock` and `free` release |
 //!
 //! No symbol is exported from here. `deepspeed_aio_utils`, the package that stands in for
 //! DeepSpeed's C++ file, adds the C++ names and a C API.
 //!
 //! # Example
+//!
+//! ```no_run
+//! use dsaio::{Operation, Queue, engine};
+//!
+//! let file = engine::open(c"/nvme/tensor", Operation::Write)?.file;
+//! let mut queue = Queue::new(32)?;
+//! queue.write_at(&file, 0, &[7; 1_000_000], 128 * 1024)?; // or what failed, and where
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Requests for a loop of one's own:
 //!
 //! ```
 //! use dsaio::{Generator, Iocb, Operation, PageBuffer, Transfer};
@@ -34,6 +47,7 @@ compile_error!(
 );
 
 pub mod block;
+pub mod engine;
 pub mod error;
 pub mod file_size;
 pub mod generator;
@@ -41,6 +55,7 @@ pub mod iocb;
 pub mod page_alloc;
 pub mod transfer;
 
+pub use engine::{Queue, TransferError};
 pub use error::PrepareError;
 pub use generator::Generator;
 pub use iocb::{Iocb, Operation};

@@ -59,6 +59,11 @@ impl Transfer {
         self.fd
     }
 
+    /// Where it begins, in memory and in the file.
+    pub fn start(&self) -> Origin {
+        self.start
+    }
+
     /// The length in bytes.
     pub fn num_bytes(&self) -> i64 {
         self.num_bytes
