@@ -7,6 +7,7 @@ its platform, and the file keeps the name that programs are linked against.
 import os
 import re
 import tempfile
+from glob import glob
 from pathlib import Path
 
 from setuptools import setup
@@ -49,7 +50,8 @@ class WithRustSources(sdist):
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         members = re.findall(r'"(.+?)"', from_cargo_toml(r"^members = \[(.*?)\]"))
         for directory in {"build_support", "core", "include", "src", *members}:
-            files = files + [str(path) for path in Path(directory).rglob("*") if path.is_file()]
+            # Through symbolic links, too: common/ has such to what both packages use.
+            files = files + [path for path in glob(f"{directory}/**", recursive=True) if os.path.isfile(path)]
         super().make_release_tree(base_dir, [*files, "Cargo.toml", "Cargo.lock"])
 
 

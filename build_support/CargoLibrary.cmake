@@ -1,4 +1,4 @@
-# The crate, built by cargo on every build (cargo itself knows what is out of date), as two
+# The two libraries, built by cargo on every build (cargo itself knows what is out of date), each as two
 # imported targets.
 
 find_program(CARGO cargo HINTS "$ENV{HOME}/.cargo/bin")
@@ -13,33 +13,46 @@ else()
   set(cargo_profile release)
   set(cargo_out_dir "${DSAIO_CARGO_TARGET_DIR}/release")
 endif()
-set(DSAIO_SHARED_FILE "${cargo_out_dir}/libdeepspeed_aio_utils.so")
-set(DSAIO_STATIC_FILE "${cargo_out_dir}/libdeepspeed_aio_utils.a")
+
+set(DSAIO_LIBRARIES deepspeed_aio_utils deepspeed_aio_common)
+set(byproducts "")
+foreach(library ${DSAIO_LIBRARIES})
+  set(${library}_SHARED_FILE "${cargo_out_dir}/lib${library}.so")
+  set(${library}_STATIC_FILE "${cargo_out_dir}/lib${library}.a")
+  list(APPEND byproducts "${${library}_SHARED_FILE}" "${${library}_STATIC_FILE}")
+endforeach()
+set(DSAIO_SHARED_FILE "${deepspeed_aio_utils_SHARED_FILE}")
+set(DSAIO_STATIC_FILE "${deepspeed_aio_utils_STATIC_FILE}")
+set(DSAIO_COMMON_SHARED_FILE "${deepspeed_aio_common_SHARED_FILE}")
+set(DSAIO_COMMON_STATIC_FILE "${deepspeed_aio_common_STATIC_FILE}")
 
 # CXX and CXXFLAGS: the compiler whose object layouts build.rs is to confirm is the one that builds
 # the callers, with their flags.
-add_custom_target(deepspeed_aio_utils_cargo ALL
+add_custom_target(dsaio_cargo ALL
   COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}" "CXXFLAGS=${CMAKE_CXX_FLAGS}"
           "${CARGO}" build --locked --lib --profile ${cargo_profile}
           --manifest-path "${PROJECT_SOURCE_DIR}/Cargo.toml"
           --target-dir "${DSAIO_CARGO_TARGET_DIR}"
-  BYPRODUCTS "${DSAIO_SHARED_FILE}" "${DSAIO_STATIC_FILE}"
+  BYPRODUCTS ${byproducts}
   COMMENT "cargo build (${cargo_profile})"
   USES_TERMINAL VERBATIM)
 
-add_library(deepspeed_aio_utils::deepspeed_aio_utils SHARED IMPORTED GLOBAL)
-set_target_properties(deepspeed_aio_utils::deepspeed_aio_utils PROPERTIES
-  IMPORTED_LOCATION "${DSAIO_SHARED_FILE}"
-  IMPORTED_SONAME libdeepspeed_aio_utils.so)
-
 # What `rustc --print native-static-libs` lists, beyond what a C++ compiler adds by itself.
 set(DSAIO_STATIC_DEPENDENCIES gcc_s pthread m dl)
-add_library(deepspeed_aio_utils::static STATIC IMPORTED GLOBAL)
-set_target_properties(deepspeed_aio_utils::static PROPERTIES
-  IMPORTED_LOCATION "${DSAIO_STATIC_FILE}"
-  INTERFACE_LINK_LIBRARIES "${DSAIO_STATIC_DEPENDENCIES}")
 
-foreach(target deepspeed_aio_utils::deepspeed_aio_utils deepspeed_aio_utils::static)
-  target_include_directories(${target} INTERFACE "${PROJECT_SOURCE_DIR}/include")
-  add_dependencies(${target} deepspeed_aio_utils_cargo)
+foreach(library ${DSAIO_LIBRARIES})
+  add_library(${library}::${library} SHARED IMPORTED GLOBAL)
+  set_target_properties(${library}::${library} PROPERTIES
+    IMPORTED_LOCATION "${${library}_SHARED_FILE}"
+    IMPORTED_SONAME lib${library}.so)
+
+  add_library(${library}::static STATIC IMPORTED GLOBAL)
+  set_target_properties(${library}::static PROPERTIES
+    IMPORTED_LOCATION "${${library}_STATIC_FILE}"
+    INTERFACE_LINK_LIBRARIES "${DSAIO_STATIC_DEPENDENCIES}")
+
+  foreach(target ${library}::${library} ${library}::static)
+    target_include_directories(${target} INTERFACE "${PROJECT_SOURCE_DIR}/include")
+    add_dependencies(${target} dsaio_cargo)
+  endforeach()
 endforeach()

@@ -28,6 +28,7 @@ googletest  libgtest-dev              gtest-devel                   required  te
 clang       clang                     clang                         optional  test
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
+e2fsprogs   e2fsprogs                 e2fsprogs                     optional  test
 sanitizers  g++                       libasan,libtsan,libubsan      required  sanitizers
 valgrind    valgrind                  valgrind                      optional  sanitizers
 fio         fio                       fio                           required  bench
@@ -58,6 +59,7 @@ probe() { # probe THING
     clang) includes cstddef clang++ ;;
     libcxx) includes vector clang++ -stdlib=libc++ ;;
     pkgconfig) has pkg-config ;;
+    e2fsprogs) PATH=$PATH:/usr/sbin:/sbin has mkfs.ext4 ;;
     sanitizers)
       for sanitizer in address,undefined thread; do
         echo 'int main() {}' | "$cxx" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null || return

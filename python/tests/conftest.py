@@ -157,7 +157,8 @@ class Ops:
         aio = csrc / "aio/common"
         sources = [aio / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")]
         sources += csrc.glob("pin_memory/page_alloc.cpp")
-        sources += [proof / "load/op.cpp", proof / "callers/unmodified.cpp"]
+        ours = "load/op", "callers/unmodified", "support/direct_io_dir"
+        sources += [proof / f"{name}.cpp" for name in ours]
         options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", proof, "-I", aio, *flags]
         directory = Path(tempfile.mkdtemp(dir=self.directory))
 

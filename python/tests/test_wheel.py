@@ -26,7 +26,8 @@ def test_it_holds_the_package_and_the_library_and_nothing_else(wheel):
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     package = ROOT / "python" / "deepspeed_aio_utils"
     expected = {p.relative_to(package.parent).as_posix() for p in package.rglob("*.py")}
-    for name in ("py.typed", "releases.txt", "symbols.txt", "libdeepspeed_aio_utils.so"):
+    texts = ("py.typed", "releases.txt", "symbols.txt", "symbols_common.txt")
+    for name in (*texts, "libdeepspeed_aio_utils.so"):
         expected.add(f"deepspeed_aio_utils/{name}")
     assert names == expected
 

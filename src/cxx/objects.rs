@@ -1,7 +1,7 @@
 //! The C++ objects that callers pass, as Rust sees them.
 //!
 //! Callers allocate these objects and read their fields, so the layouts are ABI. They are asserted
-//! here in Rust, and by the user's C++ compiler in `build_support/abi_check.cpp`.
+//! here in Rust, and by the user's C++ compiler in `build_support/deepspeed_aio_utils/abi_check.cpp`.
 //!
 //! cbindgen writes the structs below into the header, with the C++ constructors and members that
 //! `cbindgen.toml` adds; the aliases become the C++ types that they stand for.

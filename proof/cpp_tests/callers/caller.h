@@ -16,5 +16,6 @@ struct Request {
     bool single_submit;  // one io_submit per iocb
 };
 
-// Moves the bytes of a request on top of libdeepspeed_aio_utils, by DeepSpeed's loops.
+// Moves the bytes of a request: by DeepSpeed's loops on top of libdeepspeed_aio_utils, or by
+// libdeepspeed_aio_common.
 void move_bytes(const Request& request);

@@ -1,5 +1,5 @@
-// Hands a request to DeepSpeed's own deepspeed_aio_common.cpp and deepspeed_aio_types.cpp, which
-// are compiled as they are, beside this file.
+// Hands a request to what DeepSpeed's headers declare, as its ops do: deepspeed_aio_common.cpp and
+// deepspeed_aio_types.cpp, compiled as they are beside this file, or a library in their place.
 
 #include "callers/caller.h"
 

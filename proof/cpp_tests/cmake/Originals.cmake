@@ -50,13 +50,29 @@ function(dsaio_original release prefix)
   set(${prefix}_SOURCES "${sources}" PARENT_SCOPE)
 endfunction()
 
-# The original as the shared library that ours replaces: same file name, a directory of its own.
-# -O0 and assertions, as DeepSpeed builds its ops.
+# The original as the shared library that ours replaces: same file name, a directory of its own. -O0 and
+# assertions, as DeepSpeed builds its ops; or NDEBUG, as setuptools does.
 function(dsaio_add_original_library target common sources)
+  dsaio_add_original(${target} "${common}" deepspeed_aio_utils "${sources}" ${ARGN})
+endfunction()
+
+# The same for the library with DeepSpeed's loops. It needs the one above, which whoever loads it chooses.
+function(dsaio_add_original_common_library target common)
+  dsaio_add_original(${target} "${common}" deepspeed_aio_common
+    "${common}/deepspeed_aio_common.cpp;${common}/deepspeed_aio_types.cpp" ${ARGN})
+  target_link_libraries(${target} PRIVATE ${LIBAIO})
+endfunction()
+
+# dsaio_add_original(<target> <common> <name of the file> <sources> [NDEBUG|UNDEBUG])
+function(dsaio_add_original target common name sources)
+  set(assertions -UNDEBUG)
+  if("NDEBUG" IN_LIST ARGN)
+    set(assertions -DNDEBUG)
+  endif()
   add_library(${target} SHARED ${sources})
   target_include_directories(${target} PUBLIC "${common}")
-  target_compile_options(${target} PRIVATE -O0 -UNDEBUG -w)
+  target_compile_options(${target} PRIVATE -O0 ${assertions} -w)
   set_target_properties(${target} PROPERTIES
-    OUTPUT_NAME deepspeed_aio_utils
+    OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${target}")
 endfunction()

@@ -18,9 +18,10 @@ build() {
         cat "$dir/$1.log"
         exit 1
     }
-    for language in c cpp; do
-        verify "$dir/$1/${language}_shared" shared "$2"
-        verify "$dir/$1/${language}_static" static "$2"
+    for linkage in shared static; do
+        verify "$dir/$1/c_$linkage" $linkage "$2" deepspeed_aio_utils
+        verify "$dir/$1/cpp_$linkage" $linkage "$2" deepspeed_aio_utils
+        verify "$dir/$1/transfer_$linkage" $linkage "$2" deepspeed_aio_common
     done
 }
 

@@ -9,10 +9,16 @@ here=$(dirname "$0")
 cd "$dir/installed" || exit
 find . -type f | sed 's|.*/||' | LC_ALL=C sort > "$dir/files"
 diff -u - "$dir/files" << END
+deepspeed_aio_common.pc
+deepspeed_aio_commonConfig.cmake
+deepspeed_aio_commonConfigVersion.cmake
 deepspeed_aio_utils.h
 deepspeed_aio_utils.pc
 deepspeed_aio_utilsConfig.cmake
 deepspeed_aio_utilsConfigVersion.cmake
+dsaio_transfer.h
+libdeepspeed_aio_common.a
+libdeepspeed_aio_common.so
 libdeepspeed_aio_utils.a
 libdeepspeed_aio_utils.so
 END

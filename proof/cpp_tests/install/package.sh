@@ -10,14 +10,14 @@ trap 'rm -rf "$dir"' EXIT
 # An installed tree, $dir/installed.
 "$CMAKE" --install "$BUILD" --prefix "$dir/installed" > "$dir/install.log"
 
-# verify PROGRAM shared|static TREE: a caller of languages/ passes, and the shared library that it runs
-# on, if any, is the one in the tree.
+# verify PROGRAM shared|static TREE LIBRARY: a caller of languages/ passes, and the shared library that
+# it runs on, if any, is the one in the tree.
 verify() {
     "$1" "$dir/file"
     ldd "$1" > "$dir/loaded"
     case $2 in
-    shared) grep -q "libdeepspeed_aio_utils\.so => $3/" "$dir/loaded" ;;
-    static) ! grep -q libdeepspeed_aio_utils "$dir/loaded" ;;
+    shared) grep -q "lib$4\.so => $3/" "$dir/loaded" ;;
+    static) ! grep -q "lib$4" "$dir/loaded" ;;
     esac || {
         cat "$dir/loaded"
         echo "FAILED: $1 should use the $2 library of $3"

@@ -1,18 +1,20 @@
 #!/bin/sh
-# build_support/abi_check.cpp, which build.rs has the user's compiler check, compiles; and it does not
+# A library's abi_check.cpp, which build.rs has the user's compiler check, compiles; and it does not
 # where the flags change a layout.
 #
-# usage: abi_check.sh SOURCE_DIRECTORY COMPILER FLAGS...
+# usage: abi_check.sh SOURCE_DIRECTORY LIBRARY STRUCT COMPILER FLAGS...
+#
+# STRUCT is one that -fpack-struct=4 changes.
 set -eu
 . "$(dirname "$0")/../support/require.sh"
-source=$1
-shift
+source=$1 library=$2 struct=$3
+shift 3
 require_compiler "$@"
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-abi-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
 check() {
-    "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build_support/abi_check.cpp"
+    "$@" -std=c++14 -fsyntax-only "-I$source/include" "$source/build_support/$library/abi_check.cpp"
 }
 rejects() {
     assertion=$1
@@ -30,7 +32,7 @@ rejects() {
 }
 
 check "$@"
-rejects 'io_prep_context' "$@" -fpack-struct=4
+rejects "$struct" "$@" -fpack-struct=4
 case " $* " in
 *" -stdlib=libc++ "*) ;;
 *) rejects 'vector is begin, end, end of storage' "$@" -D_GLIBCXX_DEBUG ;;

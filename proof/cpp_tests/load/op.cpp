@@ -1,9 +1,10 @@
 // What DeepSpeed's async_io op is to the dynamic linker: a shared object that carries the original
-// deepspeed_aio_utils.cpp and its callers, compiled at -O0 without hidden visibility.
+// sources, compiled at -O0 without hidden visibility.
 
 #include "callers/caller.h"
+#include "support/direct_io_dir.h"
 
-#include <deepspeed_aio_utils.h>
+#include <deepspeed_aio_common.h>
 
 #include <dlfcn.h>
 #include <cstring>
@@ -11,22 +12,42 @@
 // 0.19.8 declares it in page_alloc.h.
 void* ds_page_aligned_alloc(const int64_t size, const bool lock);
 
+// Constructors have no address in C++; this is aio_context's.
+extern "C" void construct_aio_context() __asm__("_ZN11aio_contextC1Eii");
+
 namespace {
 
-const char* file_of(void* function)
+// The file that has the functions.
+template <typename... Functions>
+const char* file_of(Functions*... functions)
 {
-    Dl_info info;
-    return dladdr(function, &info) != 0 ? info.dli_fname : "?";
+    const char* file = nullptr;
+    for (void* function : {reinterpret_cast<void*>(functions)...}) {
+        Dl_info info;
+        if (dladdr(function, &info) == 0) { return "?"; }
+        if (file != nullptr && strcmp(file, info.dli_fname) != 0) { return "several files"; }
+        file = info.dli_fname;
+    }
+    return file;
 }
 
 }  // namespace
 
-// The file that the linker bound this object's calls to.
-extern "C" const char* op_runs_on()
+// The files that the linker bound this object's calls to: those to deepspeed_aio_utils.cpp, and
+// those to the loops.
+extern "C" const char* op_runs_on() { return file_of(&get_file_size, &ds_page_aligned_alloc); }
+extern "C" const char* op_loops_run_on()
 {
-    const char* file = file_of(reinterpret_cast<void*>(&get_file_size));
-    const char* other = file_of(reinterpret_cast<void*>(&ds_page_aligned_alloc));
-    return strcmp(file, other) == 0 ? file : "two libraries";
+    return file_of(&do_aio_operation_sequential, &do_aio_operation_overlap, &open_file,
+                   &construct_aio_context);
+}
+
+// Where files for O_DIRECT go, or null.
+extern "C" const char* op_directory()
+{
+    static std::string reason;
+    static const std::string directory = direct_io_dir(reason);
+    return directory.empty() ? nullptr : directory.c_str();
 }
 
 // Moves `num_bytes` between a file and a buffer of the op's own, as `aio_handle` does, and returns

@@ -1,12 +1,13 @@
-// A program as a user of DeepSpeed's sources has it: the unmodified callers, linked against a
-// libdeepspeed_aio_utils.so that lies beside it. It writes and reads a file in both modes and
-// prints what came of it on stdout, and on stderr which library it ran on.
+// A program as a user of DeepSpeed's sources has it, linked against libraries that lie beside it: a
+// libdeepspeed_aio_utils.so, and for DeepSpeed's loops their sources or a
+// libdeepspeed_aio_common.so. It writes and reads a file in both modes and prints what came of it
+// on stdout, and on stderr which libraries it ran on.
 
 #include "callers/caller.h"
 #include "support/direct_io_dir.h"
 #include "support/pattern.h"
 
-#include <deepspeed_aio_utils.h>
+#include <deepspeed_aio_common.h>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -70,9 +71,18 @@ bool round_trip(const std::string& directory, bool overlap)
     return same && by_path == size + offset && by_fd == by_path;
 }
 
+// Names the file that has the function; `our_name` is what only our library has.
+void say_what_runs(void* function, const char* our_name)
+{
+    Dl_info library;
+    if (dladdr(function, &library) == 0) { return; }
+    const bool ours = dlsym(RTLD_DEFAULT, our_name) != nullptr;
+    fprintf(stderr, "runs on %s, %s\n", library.dli_fname, ours ? "ours" : "the original");
+}
+
 }  // namespace
 
-int main(int, char** argv)
+int main()
 {
     std::string reason;
     const std::string directory = direct_io_dir(reason);
@@ -80,11 +90,8 @@ int main(int, char** argv)
         printf("skipped: %s\n", reason.c_str());
         return 77;
     }
-    Dl_info library;
-    if (dladdr(reinterpret_cast<void*>(&get_file_size), &library) == 0) { return 1; }
-    const bool ours = dlsym(RTLD_DEFAULT, "dsaio_version") != nullptr;
-    fprintf(stderr, "%s runs on %s, %s\n", argv[0], library.dli_fname,
-            ours ? "ours" : "the original");
+    say_what_runs(reinterpret_cast<void*>(&get_file_size), "dsaio_version");
+    say_what_runs(reinterpret_cast<void*>(&do_aio_operation_overlap), "dsaio_transfer_version");
     const int64_t missing = get_file_size("/nonexistent", *new int64_t);
     printf("requests %016" PRIx64 ", missing file %" PRId64 "\n", digest_of_requests(), missing);
     const bool sequential = round_trip(directory, false);

@@ -1,47 +1,64 @@
 #!/bin/sh
-# Swaps the library under a linked program, there and back: nothing is relinked, and neither
-# LD_PRELOAD nor LD_LIBRARY_PATH is set. The program finds the library beside itself ($ORIGIN).
+# Swaps the libraries under a linked program, there and back: nothing is relinked, and neither
+# LD_PRELOAD nor LD_LIBRARY_PATH is set. The program finds the libraries beside itself ($ORIGIN).
 #
-# usage: swap_test.sh PROGRAM FIRST_SO first|second SECOND_SO
-# FIRST_SO is the library that PROGRAM was linked against; the word says which of the two is ours.
+# usage: swap_test.sh PROGRAM first|second FIRST_SO SECOND_SO [FIRST_SO SECOND_SO]
+# PROGRAM was linked against each FIRST_SO; the word says which ones are ours. Two pairs are swapped one
+# after the other, so that either of ours runs with either of the original.
 set -eu
-program=$1 first=$2 ours=$3 second=$4
+program=$1 ours=$2
+shift 2
 unset LD_PRELOAD LD_LIBRARY_PATH
+case $ours in
+first) first=ours second='the original' ;;
+second) first='the original' second=ours ;;
+esac
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-swap-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 cp "$program" "$dir/program"
 before=$(cksum < "$dir/program")
 
-# use LIBRARY NAME: puts the library beside the program, runs it, keeps what it prints.
-use() {
+# put LIBRARY WORDS: puts the library beside the program, and notes what the program is to say then.
+put() {
+    name=$(basename "$1")
     cp "$1" "$dir/new.so"
-    mv "$dir/new.so" "$dir/libdeepspeed_aio_utils.so"
+    mv "$dir/new.so" "$dir/$name"
+    echo "runs on $dir/$name, $2" > "$dir/$name.expected"
+}
+
+# run: the program must be on the libraries beside it, and print what it printed the first time.
+run() {
     status=0
-    (cd "$dir" && ./program > "$2.out" 2> "$2.err") || status=$?
-    cat "$dir/$2.out" "$dir/$2.err"
+    (cd "$dir" && ./program > now.out 2> now.err) || status=$?
+    cat "$dir/now.out" "$dir/now.err"
     [ "$status" -eq 0 ] || exit "$status"
+    for expected in "$dir"/*.expected; do
+        grep -qxFf "$expected" "$dir/now.err" || {
+            echo "FAILED: the program did not say: $(cat "$expected")"
+            exit 1
+        }
+    done
+    [ -e "$dir/linked.out" ] || cp "$dir/now.out" "$dir/linked.out"
+    cmp "$dir/linked.out" "$dir/now.out"
 }
 
-# expect NAME WORDS: the run must have been on that library, and on the file beside the program.
-expect() {
-    grep -q "runs on $dir/libdeepspeed_aio_utils.so, $2\$" "$dir/$1.err" || {
-        echo "FAILED: run '$1' was not on $2 beside the program"
-        exit 1
-    }
+# put_each first|second COMMAND PAIRS: COMMAND follows each library.
+put_each() {
+    which=$1 command=$2
+    shift 2
+    while [ $# -gt 0 ]; do
+        case $which in
+        first) put "$1" "$first" ;;
+        second) put "$2" "$second" ;;
+        esac
+        "$command"
+        shift 2
+    done
 }
 
-use "$first" linked
-use "$second" swapped
-use "$first" back
-
-case $ours in
-first) linked=ours swapped='the original' ;;
-second) linked='the original' swapped=ours ;;
-esac
-expect linked "$linked"
-expect swapped "$swapped"
-expect back "$linked"
-cmp "$dir/linked.out" "$dir/swapped.out"
-cmp "$dir/linked.out" "$dir/back.out"
+put_each first : "$@"
+run
+put_each second run "$@"
+put_each first run "$@"
 [ "$(cksum < "$dir/program")" = "$before" ]

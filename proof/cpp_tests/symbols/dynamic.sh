@@ -7,7 +7,7 @@ export LC_ALL=C
 dynamic=$(readelf --wide --dynamic "$1")
 
 soname=$(echo "$dynamic" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p')
-[ "$soname" = libdeepspeed_aio_utils.so ] || {
+[ "$soname" = "$(basename "$1")" ] || {
     echo "FAILED: the SONAME is '$soname'"
     exit 1
 }
