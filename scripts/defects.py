@@ -23,7 +23,8 @@ NOT_COPIED = ("build", "target", ".git", "__pycache__", ".mypy_cache")
 def files(directory):
     for path, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if name not in NOT_COPIED]
-        yield from (Path(path, name).relative_to(directory) for name in names)
+        links = [name for name in folders if Path(path, name).is_symlink()]
+        yield from (Path(path, name).relative_to(directory) for name in names + links)
 
 
 def restore_copy():
@@ -33,6 +34,12 @@ def restore_copy():
         (COPY / file).unlink()
     for file in ours:
         here, there = ROOT / file, COPY / file
+        if here.is_symlink():
+            if not there.is_symlink():
+                there.unlink(missing_ok=True)
+                there.parent.mkdir(parents=True, exist_ok=True)
+                there.symlink_to(os.readlink(here))
+            continue
         if not there.exists() or there.read_bytes() != here.read_bytes():
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here, there)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Changes the library in every way that cargo-mutants knows, one change at a time: first the Rust tests
+# Changes the two libraries in every way that cargo-mutants knows, one change at a time: first the Rust tests
 # run on each, then, on what they did not notice, the C++ tests. A change that nothing notices must be
 # in proof/mutants/survivors.txt, with the reason why nothing could.
 #
@@ -13,15 +13,16 @@ readonly copy="$build/source"
 readonly known="$root/proof/mutants/survivors.txt"
 export DSAIO_HARNESS="$build/harness"
 # The C++ programs that proof/mutants/harness.rs runs tests of.
-readonly programs='^(parity|differential|allocator\w*|transfers_newest_\w+|swap_newest_linked_to_original)$'
-readonly packages=(deepspeed_aio_utils dsaio)
+readonly programs='^(parity|differential|allocator\w*|transfers_newest_\w+|swap_newest_linked_to_original|common|fault_tool)$'
+readonly packages=(deepspeed_aio_utils deepspeed_aio_common dsaio)
+readonly sources=(src common/src core/src)
 
 # cargo-mutants passes over every `unsafe fn`, which is all of the C++ and C API. In the copy they are
 # plain functions: what is unsafe in their bodies has blocks of its own, so the code stays the same.
 open_to_mutants() {
-  find "$copy/src" "$copy/core/src" -name '*.rs' -exec \
+  find "${sources[@]/#/$copy/}" -name '*.rs' -exec \
     sed -E -i 's/\bunsafe (extern "C" )?fn\b/\1fn/' {} +
-  if grep -rnE '\bunsafe (extern "C" )?fn\b' "$copy/src" "$copy/core/src" >&2; then
+  if grep -rnE '\bunsafe (extern "C" )?fn\b' "${sources[@]/#/$copy/}" >&2; then
     die "these lines of the copy still say unsafe fn, so cargo-mutants would pass over them."
   fi
 }
@@ -52,7 +53,7 @@ mutants() {
 # an edit elsewhere in a file changes no name.
 names() { (cd "$out" && cat "${@/%/.txt}") | sed -E 's/^([^:]+):[0-9]+:[0-9]+: /\1: /' | sort; }
 lines() { grep -c . || true; } # counts them
-listed() { sed -nE '/^(src|core)\//p' "$known" | sort; }
+listed() { sed -nE '/^(src|common|core)\//p' "$known" | sort; }
 
 "$root/scripts/setup.sh" mutants
 rm -rf "$copy"
@@ -76,7 +77,7 @@ tried=$(names caught missed timeout unviable)
 never_end=$(names timeout)
 ((total > 0)) || die "no mutant matches ONLY=${ONLY-}."
 echo "The C++ tests, on what is left"
-mutants 90 --iterate -- --test mutants_harness
+mutants 300 --iterate -- --test mutants_harness
 cxx=$(names caught timeout | comm -23 - <(echo "$never_end") | lines)
 survived=$(names missed | comm -23 - <(echo "$never_end"))
 listed=$(listed | comm -12 - <(echo "$tried"))
