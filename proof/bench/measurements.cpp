@@ -2,6 +2,8 @@
 // for each: its name, the unit, and the value. Whatever is moved is compared, because DeepSpeed's
 // loops do not look at the results of their requests; a difference ends the program with status 1.
 
+#include "measure.h"
+
 #include <deepspeed_aio_common.h>
 
 #include <fcntl.h>
@@ -22,14 +24,7 @@
 #include <string>
 #include <vector>
 
-// Declared here because DeepSpeed has moved it from one header to another.
-void* ds_page_aligned_alloc(const int64_t size, const bool lock);
-
-namespace {
-
-constexpr int kQueueDepth = 32;
-
-[[noreturn]] void fail(const std::string& sentence)
+void fail(const std::string& sentence)
 {
     fprintf(stderr, "%s\n", sentence.c_str());
     exit(1);
@@ -46,7 +41,6 @@ double now()
         .count();
 }
 
-// User and system time of all threads.
 double cpu_seconds()
 {
     rusage usage{};
@@ -54,6 +48,10 @@ double cpu_seconds()
     return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
            (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
+
+namespace {
+
+constexpr int kQueueDepth = 32;
 
 int open_file(const char* path, int flags)
 {
@@ -206,6 +204,10 @@ extern "C" int measure(int argc, char** argv)
 {
     if (argc == 1) {
         measure_preparations();
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[0], "loops") == 0) {
+        measure_loops(argv[1], argv[2]);
         return 0;
     }
     Transfers transfers(argv[0], strtoll(argv[1], nullptr, 10));

@@ -28,6 +28,7 @@ from deepspeed_aio_utils.sizes import in_words
 
 KIB, MIB = 1 << 10, 1 << 20
 DEPTH = 32  # also in measurements.cpp
+LOOPS_FILE = 64 * MIB  # also in loop_measurements.cpp
 
 # (what was measured, its unit): the values by variant
 Samples = dict[tuple[str, str], dict[str, list[float]]]
@@ -39,6 +40,7 @@ class Bench:
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._tool = manifest["tool"]
         self._libraries = manifest["libraries"]
+        self._loops = manifest["loops"]
         self._samples: Samples = defaultdict(lambda: defaultdict(list))
 
     def rows(self) -> list[Row]:
@@ -48,12 +50,18 @@ class Bench:
         """Writes and reads the file with both libraries."""
         arguments = [str(word) for configuration in configurations for word in configuration]
         for variant in (ORIGINAL, OURS):
-            self._measure(variant, path, str(size), *arguments)
+            libraries = self._libraries[variant], self._loops[ORIGINAL]
+            self._measure(variant, *libraries, path, str(size), *arguments)
+
+    def loops(self, place: str, path: str) -> None:
+        """Moves many small transfers with DeepSpeed's loops and with ours, with the same buffers."""
+        for variant in (ORIGINAL, OURS):
+            self._measure(variant, self._libraries[OURS], self._loops[variant], "loops", place, path)
 
     def preparation(self) -> None:
         """Prepares iocbs that are not submitted."""
         for variant in (ORIGINAL, ORIGINAL_O3, OURS):
-            self._measure(variant, "prepare")
+            self._measure(variant, self._libraries[variant], self._loops[ORIGINAL], "prepare")
 
     def fio(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
         """What the device gives, by fio's libaio engine."""
@@ -75,7 +83,7 @@ class Bench:
                     self._samples[what, "GB/s"][FIO].append(job["bw_bytes"] / 1e9)
 
     def _measure(self, variant: str, *arguments: str) -> None:
-        for line in _run(variant, [self._tool, self._libraries[variant], *arguments]).splitlines():
+        for line in _run(variant, [self._tool, *arguments]).splitlines():
             *words, unit, value = line.split()
             what = " ".join(in_words(int(word)) if word.isdigit() else word for word in words)
             self._samples[what, unit][variant].append(float(value))
@@ -125,12 +133,19 @@ def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: b
         _progress(f"round {number + 1} of {rounds}")
         bench.transfers(path, size, configurations)
         bench.fio(path, size, configurations)
+    places = {"disk": _directory(), "tmpfs": "/dev/shm"}
+    for number in range(rounds):
+        _progress(f"the loops alone, round {number + 1} of {rounds}")
+        for place, directory in places.items():
+            with scratch_file(directory, LOOPS_FILE) as loops_path:
+                bench.loops(place, loops_path)
     _progress("the preparation of iocbs")
     for _ in range(5 * rounds):
         bench.preparation()
     rows = bench.rows()
     print(
         f"\n{in_words(size)}, queue depth {DEPTH}; medians [least - most]; "
+        f"disk, tmpfs: one transfer by DeepSpeed's loops and by ours, with the same buffers; "
         f"prepare: for one iocb, 128 at a time\n"
     )
     print(figures.table(rows, with_spread=True))

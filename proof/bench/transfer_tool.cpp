@@ -1,7 +1,8 @@
-// Measures a libdeepspeed_aio_utils.so, the original or ours.
+// Measures a libdeepspeed_aio_utils.so and a libdeepspeed_aio_common.so, the original's or ours.
 //
-// usage: transfer_tool LIBRARY prepare
-//        transfer_tool LIBRARY FILE BYTES (sequential|overlap BLOCK_SIZE)...
+// usage: transfer_tool UTILS COMMON prepare
+//        transfer_tool UTILS COMMON FILE BYTES (sequential|overlap BLOCK_SIZE)...
+//        transfer_tool UTILS COMMON loops PLACE FILE
 //
 // measurements.cpp says what is measured and printed.
 
@@ -11,17 +12,20 @@
 
 int main(int argc, char** argv)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: transfer_tool LIBRARY prepare | FILE BYTES (MODE BLOCK_SIZE)...\n");
+    if (argc < 4) {
+        fprintf(stderr,
+                "usage: transfer_tool UTILS COMMON prepare | loops PLACE FILE | FILE BYTES (MODE "
+                "BLOCK_SIZE)...\n");
         return 1;
     }
-    // The calls of the second are bound to the first.
-    void* library = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
-    void* measurements = library == nullptr ? nullptr : dlopen(MEASUREMENTS, RTLD_NOW);
+    // The calls of each are bound to those before it.
+    void* utils = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
+    void* common = utils == nullptr ? nullptr : dlopen(argv[2], RTLD_NOW | RTLD_GLOBAL);
+    void* measurements = common == nullptr ? nullptr : dlopen(MEASUREMENTS, RTLD_NOW);
     void* measure = measurements == nullptr ? nullptr : dlsym(measurements, "measure");
     if (measure == nullptr) {
         fprintf(stderr, "%s\n", dlerror());
         return 1;
     }
-    return reinterpret_cast<int (*)(int, char**)>(measure)(argc - 2, argv + 2);
+    return reinterpret_cast<int (*)(int, char**)>(measure)(argc - 3, argv + 3);
 }
