@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help check test lint demo bench test-all test-releases test-deepspeed mutants defects \
+.PHONY: help check test lint demo bench faults test-all test-releases test-deepspeed mutants defects \
   sanitizers fuzz msrv header clean
 
 help:
@@ -12,7 +12,7 @@ help:
 check:
 	@scripts/test.sh lint scripts cargo parity
 
-#: make test              all tests but the long ones; sets itself up; 4 minutes
+#: make test              all tests but the long ones; sets itself up; 3 minutes
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh lint scripts cargo package ctest python demo
@@ -31,6 +31,10 @@ demo:
 bench:
 	@scripts/setup.sh bench
 	@scripts/bench.sh bench
+
+#: make faults            full disks and other faults, on DeepSpeed's loops and on ours: the table; 3 minutes
+faults:
+	@scripts/faults.sh
 
 #: make test-all          make test and all below, one after the other; 1.5 hours. TIERS="defects fuzz" for some
 test-all:
@@ -64,7 +68,7 @@ fuzz:
 msrv:
 	@scripts/msrv.sh
 
-#: make header            regenerates include/deepspeed_aio_utils.h from the Rust sources
+#: make header            regenerates the headers in include/ from the Rust sources
 header:
 	DSAIO_UPDATE_HEADER=1 cargo build
 
