@@ -33,10 +33,10 @@ macro_rules! export {
     };
     (@one $name:literal ($($arg:ident: $type:ty),*) $ret:ty, $body:expr) => {
         const _: () = {
+            #[allow(unused_unsafe)] // some bodies are safe
             #[unsafe(export_name = $name)]
             unsafe extern "C" fn exported($($arg: $type),*) -> $ret {
                 // SAFETY: the C++ caller keeps what the declaration in DeepSpeed's header says.
-                #[allow(unused_unsafe)]
                 unsafe { $body($($arg),*) }
             }
         };
