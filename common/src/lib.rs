@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `cxx` | the originals' C++ functions, under the names that C++ compilers give them |
 //! | `flat` | the C API, `dsaio_*`: every argument checked, errors as negative errnos |
-//! | `record` | failures that wait for whoever asked for them |
+//! | `record` | failures that wait until the program takes them |
 //! | `open` | opens a file, with or without O_DIRECT |
 //! | `error` | what a caller can get wrong, as a sentence and as an errno |
 //! | `diagnostics` | lines on stderr |

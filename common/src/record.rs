@@ -1,4 +1,4 @@
-//! Recorders: failures that wait for whoever asked for them, in place of a line and an abort.
+//! Recorders: failures that wait until the program takes them, in place of a line and an abort.
 //!
 //! DeepSpeed constructs all contexts of a handle on the thread that constructs the handle. A thread
 //! that enters a recorder before and leaves it after therefore gets the failures of that handle and of

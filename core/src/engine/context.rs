@@ -6,6 +6,7 @@
 use super::system::{Errno, result};
 use std::ffi::c_long;
 use std::fs;
+use std::io::{self, Write};
 use std::process;
 use std::sync::Mutex;
 
@@ -98,7 +99,9 @@ impl Context {
             Ok(()) | Err(libc::EINVAL) => {}
             Err(errno) => {
                 let text = super::error::errno_text(errno);
-                eprintln!(
+                // A stderr that is closed must not turn this into a panic, which a program can catch.
+                let _ = writeln!(
+                    io::stderr(),
                     "dsaio: io_getevents and io_destroy are refused: {text} (errno {errno}); requests \
                      are in flight and cannot be waited for; allow both system calls"
                 );

@@ -193,11 +193,6 @@ fn can_populate() -> bool {
     unsafe { libc::madvise(start, 1, libc::MADV_POPULATE_READ) == 0 }
 }
 
-/// The file of a descriptor that is borrowed for a moment.
-pub(super) fn raw(file: impl std::os::fd::AsFd) -> RawFd {
-    file.as_fd().as_raw_fd()
-}
-
 #[cfg(test)]
 #[cfg(not(miri))] // Miri has none of these calls
 mod tests {
@@ -207,7 +202,7 @@ mod tests {
     #[test]
     fn a_file_without_direct_io_asks_for_nothing() {
         let file = File::open("/proc/self/status").unwrap();
-        let Dio { alignment, page } = dio(raw(&file)).unwrap();
+        let Dio { alignment, page } = dio(file.as_raw_fd()).unwrap();
         assert_eq!(alignment, None);
         assert!(page.is_power_of_two() && page >= page_size(), "{page}");
     }
@@ -216,7 +211,7 @@ mod tests {
     fn what_cannot_be_flushed_is_an_error_only_if_it_should_be() {
         assert_eq!(flush(-1, 0, 1), Err(libc::EBADF));
         let device = File::options().write(true).open("/dev/null").unwrap();
-        assert_eq!(flush(raw(&device), 0, 1), Ok(()));
+        assert_eq!(flush(device.as_raw_fd(), 0, 1), Ok(()));
     }
 
     #[test]

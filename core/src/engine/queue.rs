@@ -11,7 +11,7 @@ use crate::error::PrepareError;
 use crate::iocb::{Iocb, Operation};
 use crate::transfer::Transfer;
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -264,7 +264,7 @@ impl Queue {
         length: usize,
         block_size: u64,
     ) -> Result<(), TransferError> {
-        let fd = file::raw(&file);
+        let fd = file.as_fd().as_raw_fd();
         let num_bytes = length as i64; // no slice is longer
         let transfer = Transfer::new(fd, file_offset, buffer, num_bytes).map_err(|cause| {
             let (path, moved) = (file::path(fd), 0);

@@ -204,7 +204,7 @@ impl System for Kernel<'_> {
                     )
                 };
                 let events = kernel.events[..result(count)? as usize].iter();
-                // Whoever knows the context can submit requests of his own. Their answers are not ours.
+                // The program can submit requests of its own on the context. Their answers are not ours.
                 let ours = events.filter(|event| event.data >> 32 == u64::from(kernel.generation));
                 answers.extend(ours.map(|event| (event.data as u32 as usize, event.res)));
                 Ok(())
@@ -220,8 +220,7 @@ impl System for Kernel<'_> {
 
     fn flags(&mut self) -> Result<c_int, Errno> {
         // SAFETY: no memory is passed.
-        let flags = result(unsafe { libc::fcntl(self.fd, libc::F_GETFL) }.into())? as c_int;
-        Ok(flags)
+        result(unsafe { libc::fcntl(self.fd, libc::F_GETFL) }.into()).map(|flags| flags as c_int)
     }
 
     fn dio(&mut self) -> Result<Dio, Errno> {

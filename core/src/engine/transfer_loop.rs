@@ -61,11 +61,9 @@ pub(super) fn run<S: System>(system: &mut S, slots: &mut Slots, job: &Job) -> Re
     check_flags(flags, job.operation).map_err(failed)?;
     let asked = system.dio().map_err(Cause::Os).map_err(failed)?;
     let dio = (flags & libc::O_DIRECT != 0).then_some(asked);
-    let mut way = match &dio {
-        Some(dio) => next_way(Way::AsGiven, dio).filter(|way| *way != Way::Buffered),
-        None => None,
-    }
-    .unwrap_or(Way::AsGiven);
+    // Buffered comes first nowhere: a file that is never direct is left to the kernel.
+    let first = dio.as_ref().and_then(|dio| next_way(Way::AsGiven, dio));
+    let mut way = first.filter(|way| *way != Way::Buffered).unwrap_or(Way::AsGiven);
     let mut done = 0;
     loop {
         let page = dio.map_or(0, |dio| dio.page);

@@ -56,7 +56,7 @@ function(dsaio_add_original_library target common sources)
   dsaio_add_original(${target} "${common}" deepspeed_aio_utils "${sources}" ${ARGN})
 endfunction()
 
-# The same for the library with DeepSpeed's loops. It needs the one above, which whoever loads it chooses.
+# The same for the library with DeepSpeed's loops. It needs the one above, or ours in its place.
 function(dsaio_add_original_common_library target common)
   dsaio_add_original(${target} "${common}" deepspeed_aio_common
     "${common}/deepspeed_aio_common.cpp;${common}/deepspeed_aio_types.cpp" ${ARGN})
