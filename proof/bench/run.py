@@ -42,25 +42,30 @@ class Bench:
         self._libraries = manifest["libraries"]
         self._loops = manifest["loops"]
         self._samples: Samples = defaultdict(lambda: defaultdict(list))
+        self._order = [ORIGINAL, ORIGINAL_O3, OURS]
 
     def rows(self) -> list[Row]:
         return [figures.row(what, unit, samples) for (what, unit), samples in self._samples.items()]
 
+    def turn(self) -> None:
+        """Begins a round: what went first in the last one goes last, in case that makes a difference."""
+        self._order.reverse()
+
     def transfers(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
         """Writes and reads the file with both libraries."""
         arguments = [str(word) for configuration in configurations for word in configuration]
-        for variant in (ORIGINAL, OURS):
+        for variant in self._in_order(ORIGINAL, OURS):
             libraries = self._libraries[variant], self._loops[ORIGINAL]
             self._measure(variant, *libraries, path, str(size), *arguments)
 
     def loops(self, place: str, path: str) -> None:
         """Moves many small transfers with DeepSpeed's loops and with ours, with the same buffers."""
-        for variant in (ORIGINAL, OURS):
+        for variant in self._in_order(ORIGINAL, OURS):
             self._measure(variant, self._libraries[OURS], self._loops[variant], "loops", place, path)
 
     def preparation(self) -> None:
         """Prepares iocbs that are not submitted."""
-        for variant in (ORIGINAL, ORIGINAL_O3, OURS):
+        for variant in self._order:
             self._measure(variant, self._libraries[variant], self._loops[ORIGINAL], "prepare")
 
     def fio(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
@@ -81,6 +86,9 @@ class Bench:
                 for mode in {mode for mode, of_mode in configurations if of_mode == block}:
                     what = f"{operation} {mode} {in_words(block)}"
                     self._samples[what, "GB/s"][FIO].append(job["bw_bytes"] / 1e9)
+
+    def _in_order(self, *variants: str) -> list[str]:
+        return [variant for variant in self._order if variant in variants]
 
     def _measure(self, variant: str, *arguments: str) -> None:
         for line in _run(variant, [self._tool, *arguments]).splitlines():
@@ -106,6 +114,7 @@ def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
     rounds = 3
     for number in range(rounds):
         _progress(f"round {number + 1} of {rounds}")
+        bench.turn()
         bench.transfers(path, size, [("overlap", MIB)])
     rows = {row["what"].split()[0]: row for row in bench.rows()}
     rows.pop("CPU")
@@ -131,16 +140,19 @@ def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: b
     rounds = 3 if quick else 5
     for number in range(rounds):
         _progress(f"round {number + 1} of {rounds}")
+        bench.turn()
         bench.transfers(path, size, configurations)
         bench.fio(path, size, configurations)
     places = {"disk": _directory(), "tmpfs": "/dev/shm"}
     for number in range(rounds):
         _progress(f"the loops alone, round {number + 1} of {rounds}")
+        bench.turn()
         for place, directory in places.items():
             with scratch_file(directory, LOOPS_FILE) as loops_path:
                 bench.loops(place, loops_path)
     _progress("the preparation of iocbs")
     for _ in range(5 * rounds):
+        bench.turn()
         bench.preparation()
     rows = bench.rows()
     print(

@@ -72,7 +72,8 @@ pub unsafe extern "C" fn dsaio_queue_free(queue: *mut dsaio_queue) {
 /// @param file_offset  where the range begins in the file, in bytes
 /// @param buffer       the memory, `num_bytes` long
 /// @param num_bytes    length of the range; at least 0
-/// @param block_size   bytes of one request; at least 1
+/// @param block_size   bytes of one request; at least 1. (Small requests that follow each other
+///                     may be joined, up to 64 KiB.)
 /// @param failure      receives the reason where the result is not 0; may be null
 ///
 /// @return 0: every byte was read. Otherwise a negative errno: -EFAULT for a null pointer, -EBADF for
@@ -107,7 +108,8 @@ pub unsafe extern "C" fn dsaio_queue_read(
 /// @param file_offset  where the range begins in the file, in bytes
 /// @param buffer       the memory, `num_bytes` long
 /// @param num_bytes    length of the range; at least 0
-/// @param block_size   bytes of one request; at least 1
+/// @param block_size   bytes of one request; at least 1. (Small requests that follow each other
+///                     may be joined, up to 64 KiB.)
 /// @param failure      receives the reason where the result is not 0; may be null
 ///
 /// @return 0: every byte was written. Otherwise a negative errno, as dsaio_queue_read() has them.

@@ -13,6 +13,15 @@ use crate::iocb::{Iocb, Operation};
 /// tests, so that small transfers reach it.
 pub(super) const BOUNCE_BYTES: u64 = if cfg!(test) { 20_000 } else { 32 << 20 };
 
+/// Small blocks that follow each other are one request up to this size, in bytes.
+const JOINED: u64 = if cfg!(test) { 2048 } else { 64 << 10 };
+
+/// How many blocks one request moves. Joined or not, as many bytes are in flight, in at least four requests
+/// where the queue is that deep.
+fn blocks_per_request(job: &Job, block: u64, capacity: usize) -> u64 {
+    if job.single_submit { 1 } else { (capacity as u64 / 4).min(JOINED / block).max(1) }
+}
+
 /// The requests of a queue. A slot is free, or waits to be submitted, or is in flight.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -51,21 +60,24 @@ pub(super) fn run<S: System>(
     if part.len == 0 {
         return Ok(());
     }
-    let blocks = part.len.div_ceil(parts.block);
-    // A single block is one pread or pwrite: there is nothing that could overlap.
-    let single = blocks == 1 && !job.timed;
-    let mut count = if single { 0 } else { blocks.min(system.capacity() as u64) as usize };
+    let capacity = system.capacity();
+    let blocks = blocks_per_request(job, parts.block, capacity);
+    let size = parts.block * blocks;
+    let requests = part.len.div_ceil(size);
+    // A single request is one pread or pwrite: there is nothing that could overlap.
+    let single = requests == 1 && !job.timed;
+    let mut count = if single { 0 } else { requests.min(capacity as u64 / blocks) as usize };
     if parts.bounce {
         let failed = |errno| Failure { at: part.at, cause: Cause::Os(errno) };
         let start = job.origin(part.at).buffer;
         retried(system, |system| system.check_memory(job.operation, start, part.len))
             .map_err(failed)?;
-        count = count.min((BOUNCE_BYTES / parts.block) as usize);
-        let longest = parts.block.min(part.len);
+        count = count.min((BOUNCE_BYTES / size) as usize);
+        let longest = size.min(part.len);
         system.reserve_bounce(count.max(1), longest).map_err(failed)?;
     }
     slots.reset(count);
-    let schedule = Schedule::new(part.at, part.at + part.len, parts.block);
+    let schedule = Schedule::new(part.at, part.at + part.len, size);
     let mut middle = Middle { system, slots, job, schedule, bounce: parts.bounce, refused: 0 };
     if count > 0 {
         middle.keep_the_queue_full();
@@ -248,5 +260,36 @@ impl<S: System> Middle<'_, S> {
     fn copy_out(&mut self, slot: usize, piece: Piece) {
         let buffer = self.system.bounce(slot);
         self.system.copy(buffer, self.job.origin(piece.at).buffer, piece.len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::Origin;
+
+    #[test]
+    fn small_blocks_are_joined_and_four_requests_fill_the_queue() {
+        let joined = |single_submit, block, capacity| {
+            let job = Job {
+                operation: Operation::Read,
+                fd: 3,
+                start: Origin { buffer: 0, file_offset: 0 },
+                num_bytes: 1 << 20,
+                block_size: block,
+                single_submit,
+                overlap: true,
+                timed: false,
+            };
+            blocks_per_request(&job, block, capacity)
+        };
+        let small = JOINED / 4;
+        assert_eq!(joined(false, small, 128), 4);
+        assert_eq!(joined(false, small, 8), 2);
+        assert_eq!(joined(false, small, 7), 1);
+        assert_eq!(joined(false, small, 0), 1);
+        assert_eq!(joined(false, JOINED, 128), 1);
+        assert_eq!(joined(false, u64::MAX, 128), 1);
+        assert_eq!(joined(true, small, 128), 1);
     }
 }

@@ -19,9 +19,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Size of every request but the last, in bytes; at least 1. Where the file asks for it, requests
-    /// are cut smaller.
+    /// are cut smaller. Blocks of less than 64 KiB that follow each other are joined, if the queue is
+    /// deep enough: as many bytes are in flight, in fewer requests.
     pub block_size: u64,
-    /// One system call for each request, instead of one for as many as there are.
+    /// One system call for each request, instead of one for as many as there are. No blocks are joined.
     pub single_submit: bool,
     /// Keep the queue full: refill it when a quarter of it was answered. Otherwise when seven eighths
     /// were, which makes fewer system calls and uses less CPU time.
