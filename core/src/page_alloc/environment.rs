@@ -1,5 +1,6 @@
 //! Reads page sizes, processors and the user's settings. What cannot be read counts as absent: then the buffer is the original's.
 
+use super::malloc;
 use super::plan::{self, Environment, Settings};
 use super::processors::{self, Mask};
 use std::path::Path;
@@ -26,6 +27,7 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
         true => huge_pages(),
         false => None,
     };
+    let may_be_huge = lock && huge_pages.is_some();
     let processors = match lock && size >= plan::SMALLEST_FOR_THREADS {
         true => plan::populating_processors(&affinity(), node_of_caller().as_deref()),
         false => Vec::new(),
@@ -35,6 +37,8 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
         huge_pages,
         processors: processors.len(),
         settings: settings(),
+        glibc: may_be_huge && malloc::is_glibc(),
+        free_address_space: may_be_huge && free_address_space(),
     };
     (environment, processors)
 }
@@ -51,6 +55,18 @@ fn huge_pages() -> Option<(usize, String)> {
     let modes = fs::read_to_string(directory.join("enabled")).ok()?;
     let size = fs::read_to_string(directory.join("hpage_pmd_size")).ok()?;
     Some((size.trim().parse().ok()?, modes))
+}
+
+/// Whether address space that is not touched costs nothing.
+fn free_address_space() -> bool {
+    let overcommit = fs::read_to_string("/proc/sys/vm/overcommit_memory").ok();
+    let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(|resource| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a struct to write to. On failure the limit stays 0: as if there were one.
+        unsafe { libc::getrlimit(resource, &mut limit) };
+        Some(limit.rlim_cur).filter(|&limit| limit != libc::RLIM_INFINITY)
+    });
+    plan::address_space_is_free(overcommit.as_deref(), limits)
 }
 
 /// The processors that the calling thread may run on.

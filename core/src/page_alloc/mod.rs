@@ -7,12 +7,14 @@
 
 mod environment;
 mod error;
+mod malloc;
 mod plan;
 mod populate;
 mod processors;
 
 pub use error::AllocError;
 
+use plan::{Environment, Plan};
 use std::ffi::c_void;
 use std::io;
 use std::ptr::{self, NonNull};
@@ -28,15 +30,46 @@ use std::ptr::{self, NonNull};
 pub fn allocate(size: usize, lock: bool) -> Result<NonNull<c_void>, AllocError> {
     let (environment, processors) = environment::for_buffer(size, lock);
     let plan = plan::plan(size, lock, &environment);
-    let buffer = memalign(plan.alignment, size)
+    let attempt = |plan: &Plan| attempt(size, lock, plan, &environment, &processors);
+    // A mapping of its own may be one more than vm.max_map_count allows.
+    if let Some(in_heap) = plan.without_own_mapping(size) {
+        return attempt(&plan).or_else(|_| attempt(&in_heap));
+    }
+    attempt(&plan)
+}
+
+/// Allocates as planned, or not at all where the plan is for a mapping of its own and there is none.
+fn attempt(
+    size: usize,
+    lock: bool,
+    plan: &Plan,
+    environment: &Environment,
+    processors: &[usize],
+) -> Result<NonNull<c_void>, AllocError> {
+    let buffer = memalign(plan.alignment, plan.asked)
         // A tight RLIMIT_AS may have room for the buffer but not for its alignment.
-        .or_else(|_| memalign(environment.page_size, size))
+        .or_else(|_| memalign(environment.page_size, plan.asked))
         .map_err(|errno| AllocError::Memory { size, errno })?;
+    let fail = |error| {
+        // SAFETY: allocated above, and not handed out.
+        unsafe { release(buffer, size) };
+        Err(error)
+    };
+    // In a heap (with M_MMAP_THRESHOLD raised, say) huge pages would stay after `free`, and cost memory
+    // where it is used sparsely.
+    let in_heap = plan.advised > 0 && environment.glibc && !malloc::has_own_mapping(buffer);
+    if plan.asked > size {
+        // SAFETY: the last byte of what was asked for.
+        let last = unsafe { buffer.byte_add(plan.asked - 1) };
+        // mlockall(MCL_FUTURE) puts all of a mapping into memory.
+        if in_heap || malloc::is_resident(last) {
+            return fail(AllocError::Memory { size, errno: libc::ENOMEM });
+        }
+    }
     if lock {
-        if let Err(errno) = populate_and_lock(buffer, size, &plan, &processors) {
-            // SAFETY: allocated above, and not handed out.
-            unsafe { release(buffer, size) };
-            return Err(AllocError::Lock { size, errno });
+        let advised = if in_heap { 0 } else { plan.advised };
+        if let Err(errno) = populate_and_lock(buffer, size, advised, plan.threads, processors) {
+            return fail(AllocError::Lock { size, errno });
         }
     }
     Ok(buffer)
@@ -60,19 +93,25 @@ fn memalign(alignment: usize, size: usize) -> Result<NonNull<c_void>, i32> {
 fn populate_and_lock(
     buffer: NonNull<c_void>,
     size: usize,
-    plan: &plan::Plan,
+    advised: usize,
+    threads: usize,
     processors: &[usize],
 ) -> Result<(), i32> {
     let start = buffer.as_ptr();
     // Advice after the fallback to a smaller alignment does no harm: the kernel uses what whole
     // huge pages there are.
-    if plan.advised > 0 {
+    if advised > 0 {
         // SAFETY: a page-aligned part of a buffer that is not in use yet. On failure its pages stay
         // small.
-        unsafe { libc::madvise(start, plan.advised, libc::MADV_HUGEPAGE) };
+        unsafe { libc::madvise(start, advised, libc::MADV_HUGEPAGE) };
     }
-    if plan.threads > 1 && lock_on_fault(start, size) {
-        populate::populate(buffer, size, plan.threads, processors);
+    if advised > size {
+        // The lock ends inside the last huge page, so it would take small pages there.
+        // SAFETY: as above. On failure (before Linux 5.14) the lock does it.
+        unsafe { libc::madvise(start, advised, libc::MADV_POPULATE_WRITE) };
+    }
+    if threads > 1 && lock_on_fault(start, size) {
+        populate::populate(buffer, size, threads, processors);
     }
     // The final lock. Where nothing was locked before, it too accounts before it touches.
     lock(start, size).or_else(|_| {

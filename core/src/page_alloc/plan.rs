@@ -4,9 +4,7 @@
 
 /// By default, glibc's malloc gives every larger request a mapping of its own: this is the ceiling
 /// of its adaptive mmap threshold (`DEFAULT_MMAP_THRESHOLD_MAX` on 64-bit). A smaller request can
-/// come from the heap, where advice outlives `free`. So can a larger one in a process that raised
-/// M_MMAP_THRESHOLD (mallopt, GLIBC_TUNABLES) or has another malloc: that heap then keeps using huge
-/// pages after `free`, which costs memory where it is used sparsely.
+/// come from the heap, where advice outlives `free`.
 const MAPPED_ABOVE: usize = 32 << 20;
 
 /// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an
@@ -57,6 +55,10 @@ pub(super) struct Environment {
     pub(super) processors: usize,
     /// What the user sets.
     pub(super) settings: Settings,
+    /// Whether malloc is glibc's, which tells whether a buffer has a mapping of its own.
+    pub(super) glibc: bool,
+    /// Whether address space that is not touched costs nothing.
+    pub(super) free_address_space: bool,
 }
 
 impl Environment {
@@ -73,24 +75,46 @@ impl Environment {
 pub(super) struct Plan {
     /// Alignment of the buffer in bytes.
     pub(super) alignment: usize,
-    /// Bytes from the buffer's start that should become huge pages, whole ones only.
+    /// Bytes to ask malloc for. More than the size where only that gets a mapping of its own; what is
+    /// beyond the size is never touched.
+    pub(super) asked: usize,
+    /// Bytes from the buffer's start that should become huge pages, whole ones only. May be more than the
+    /// size, and never more than what is asked for.
     pub(super) advised: usize,
     /// Threads, the caller's included, that populate the buffer before it is locked. With one,
     /// the lock populates it.
     pub(super) threads: usize,
 }
 
+impl Plan {
+    /// The plan without the mapping of its own that this one asks malloc for; `None` if it asks for none.
+    pub(super) fn without_own_mapping(self, size: usize) -> Option<Self> {
+        (self.asked > size).then_some(Plan { asked: size, advised: 0, ..self })
+    }
+}
+
 /// The plan for a buffer of `size` bytes.
 pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
     let huge_page = environment.huge_page().filter(|&huge| huge <= size);
     // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
-    let advised = match huge_page {
-        Some(huge) if lock && size > MAPPED_ABOVE => size / huge * huge,
-        _ => 0,
+    let (asked, advised) = match huge_page {
+        Some(huge) if lock && size > MAPPED_ABOVE => (size, size / huge * huge),
+        // Half a huge page of small pages takes as long as a whole one.
+        Some(huge) if lock && environment.glibc && environment.free_address_space => {
+            (MAPPED_ABOVE + 1, (size + huge / 2) / huge * huge)
+        }
+        _ => (size, 0),
     };
     let most = environment.processors.min(environment.settings.threads).min(MOST_THREADS);
     let threads = if lock { (size / BYTES_PER_THREAD).min(most).max(1) } else { 1 };
-    Plan { alignment: huge_page.unwrap_or(environment.page_size), advised, threads }
+    Plan { alignment: huge_page.unwrap_or(environment.page_size), asked, advised, threads }
+}
+
+/// Whether address space is free of charge: not where the kernel accounts for it
+/// (`vm.overcommit_memory` of 2; also where that cannot be read), nor where it counts against one of
+/// these limits (RLIMIT_AS, RLIMIT_DATA; `None` is unlimited).
+pub(super) fn address_space_is_free(overcommit: Option<&str>, limits: [Option<u64>; 2]) -> bool {
+    matches!(overcommit.map(str::trim), Some("0" | "1")) && limits == [None, None]
 }
 
 /// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
@@ -121,6 +145,8 @@ mod tests {
             huge_pages: Some((huge_page_size, "always [madvise] never\n".to_owned())),
             processors,
             settings: Settings::parse(None, None),
+            glibc: true,
+            free_address_space: true,
         }
     }
 
@@ -130,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_large_locked_buffer_gets_huge_pages_and_threads() {
-        let expected = Plan { alignment: 2 * MIB, advised: GIB, threads: 4 };
+        let expected = Plan { alignment: 2 * MIB, asked: GIB, advised: GIB, threads: 4 };
         assert_eq!(plan(GIB, true, &x86(4)), expected);
     }
 
@@ -142,23 +168,55 @@ mod tests {
 
     #[test]
     fn an_unlocked_buffer_is_aligned_and_nothing_else() {
-        let expected = Plan { alignment: 2 * MIB, advised: 0, threads: 1 };
+        let expected = Plan { alignment: 2 * MIB, asked: GIB, advised: 0, threads: 1 };
         assert_eq!(plan(GIB, false, &x86(16)), expected);
     }
 
     #[test]
     fn a_buffer_smaller_than_a_huge_page_is_page_aligned() {
         for size in [0, 1, 4 * KIB, 2 * MIB - 1] {
-            let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
+            let expected = Plan { alignment: 4 * KIB, asked: size, advised: 0, threads: 1 };
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
         }
         assert_eq!(plan(2 * MIB, true, &x86(16)).alignment, 2 * MIB);
     }
 
     #[test]
-    fn what_malloc_may_take_from_the_heap_is_not_advised() {
-        assert_eq!(plan(32 * MIB, true, &x86(16)).advised, 0);
-        assert_eq!(plan(34 * MIB, true, &x86(16)).advised, 34 * MIB);
+    fn what_malloc_may_take_from_the_heap_gets_a_mapping_of_its_own() {
+        let sizes = [(2 * MIB, 2), (3 * MIB - 1, 2), (3 * MIB, 4), (31 * MIB, 32), (32 * MIB, 32)];
+        for (size, advised) in sizes {
+            let advised = advised * MIB;
+            let expected = Plan { alignment: 2 * MIB, asked: 32 * MIB + 1, advised, threads: 1 };
+            assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
+            let in_heap = Plan { asked: size, advised: 0, ..expected };
+            assert_eq!(expected.without_own_mapping(size), Some(in_heap));
+            // Nor for an unlocked buffer.
+            assert_eq!(plan(size, false, &x86(16)), in_heap);
+        }
+        let larger = plan(34 * MIB, true, &x86(16));
+        assert_eq!((larger.asked, larger.advised), (34 * MIB, 34 * MIB));
+        assert_eq!(larger.without_own_mapping(34 * MIB), None);
+    }
+
+    #[test]
+    fn a_small_buffer_is_left_in_the_heap_where_a_mapping_costs_or_is_not_known() {
+        let other_malloc = Environment { glibc: false, ..x86(16) };
+        let accounted = Environment { free_address_space: false, ..x86(16) };
+        for environment in [other_malloc, accounted] {
+            let expected = Plan { alignment: 2 * MIB, asked: 8 * MIB, advised: 0, threads: 1 };
+            assert_eq!(plan(8 * MIB, true, &environment), expected);
+            assert_eq!(plan(34 * MIB, true, &environment).advised, 34 * MIB);
+        }
+    }
+
+    #[test]
+    fn address_space_is_free_without_accounting_and_limits() {
+        assert!(address_space_is_free(Some("0\n"), [None, None]));
+        assert!(address_space_is_free(Some("1\n"), [None, None]));
+        assert!(!address_space_is_free(Some("2\n"), [None, None]));
+        assert!(!address_space_is_free(None, [None, None]));
+        assert!(!address_space_is_free(Some("0\n"), [Some(1 << 40), None]));
+        assert!(!address_space_is_free(Some("0\n"), [None, Some(1 << 40)]));
     }
 
     #[test]
@@ -175,7 +233,7 @@ mod tests {
 
     #[test]
     fn without_huge_pages_the_alignment_is_the_originals() {
-        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 2 };
+        let expected = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 2 };
         let none = Environment { huge_pages: None, ..x86(2) };
         assert_eq!(plan(GIB, true, &none), expected);
         for modes in ["always madvise [never]\n", "", "no mode"] {
@@ -197,7 +255,7 @@ mod tests {
     fn settings_turn_off_huge_pages_and_threads() {
         let with =
             |huge, threads| Environment { settings: Settings::parse(huge, threads), ..x86(4) };
-        let never = Plan { alignment: 4 * KIB, advised: 0, threads: 4 };
+        let never = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 4 };
         assert_eq!(plan(GIB, true, &with(Some("never"), None)), never);
         assert_eq!(plan(GIB, true, &with(None, Some("1"))).threads, 1);
         assert_eq!(plan(GIB, true, &with(None, Some("0"))).threads, 1);
@@ -212,14 +270,15 @@ mod tests {
     #[test]
     fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
         let environment = machine(16 * KIB, 32 * MIB, 1);
-        let expected = Plan { alignment: 32 * MIB, advised: 992 * MIB, threads: 1 };
+        let expected =
+            Plan { alignment: 32 * MIB, asked: 1000 * MIB, advised: 992 * MIB, threads: 1 };
         assert_eq!(plan(1000 * MIB, true, &environment), expected);
     }
 
     #[test]
     fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
         let environment = machine(64 * KIB, 512 * MIB, 4);
-        let expected = Plan { alignment: 64 * KIB, advised: 0, threads: 4 };
+        let expected = Plan { alignment: 64 * KIB, asked: 4 * GIB, advised: 0, threads: 4 };
         assert_eq!(plan(4 * GIB, true, &environment), expected);
     }
 
@@ -245,7 +304,7 @@ mod tests {
 
     #[test]
     fn huge_pages_no_larger_than_a_page_are_not_used() {
-        let expected = Plan { alignment: 4 * KIB, advised: 0, threads: 1 };
+        let expected = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 1 };
         for size in [4 * KIB, 2 * KIB] {
             assert_eq!(plan(GIB, true, &machine(4 * KIB, size, 1)), expected);
         }
