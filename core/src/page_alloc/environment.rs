@@ -24,7 +24,7 @@ fn settings() -> Settings {
 /// populate it. Only what matters for such a buffer is asked.
 pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
     let huge_pages = match size >= plan::SMALLEST_HUGE_PAGE {
-        true => huge_pages(),
+        true => huge_pages(size),
         false => None,
     };
     let may_be_huge = lock && huge_pages.is_some();
@@ -38,7 +38,7 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
         processors: processors.len(),
         settings: settings(),
         glibc: may_be_huge && malloc::is_glibc(),
-        free_address_space: may_be_huge && free_address_space(),
+        free_address_space: may_be_huge && malloc::leaves_untouched() && free_address_space(),
     };
     (environment, processors)
 }
@@ -49,12 +49,18 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// The size of a transparent huge page, and the kernel's modes.
-fn huge_pages() -> Option<(usize, String)> {
+/// The size of a transparent huge page, and the kernel's modes; `None` for a buffer that is smaller than
+/// one. The size never changes, so buffers of 1 MiB cost no look at a file.
+fn huge_pages(buffer: usize) -> Option<(usize, String)> {
+    static SIZE: OnceLock<usize> = OnceLock::new();
     let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
-    let modes = fs::read_to_string(directory.join("enabled")).ok()?;
-    let size = fs::read_to_string(directory.join("hpage_pmd_size")).ok()?;
-    Some((size.trim().parse().ok()?, modes))
+    let read = |name| fs::read_to_string(directory.join(name)).ok();
+    let size = SIZE.get().copied().or_else(|| read("hpage_pmd_size")?.trim().parse().ok())?;
+    SIZE.get_or_init(|| size);
+    if size > buffer {
+        return None;
+    }
+    Some((size, read("enabled")?))
 }
 
 /// Whether address space that is not touched costs nothing.

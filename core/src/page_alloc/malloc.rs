@@ -1,9 +1,11 @@
 //! What is known of the process's malloc.
 
 use super::environment::page_size;
+use super::plan;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether `posix_memalign` is glibc's: not that of another malloc, preloaded or linked, nor another C
 /// library's.
@@ -30,19 +32,31 @@ fn object_of(address: *const c_void) -> Option<usize> {
 }
 
 /// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, which `free` unmaps.
-///
-/// Of such a buffer everything up to the mapping's end is usable: whole pages. In the heap a word
-/// of the next chunk follows, so it never is.
 pub(super) fn has_own_mapping(buffer: NonNull<c_void>) -> bool {
     // SAFETY: an allocated buffer.
-    unsafe { libc::malloc_usable_size(buffer.as_ptr()) % page_size() == 0 }
+    plan::is_own_mapping(unsafe { libc::malloc_usable_size(buffer.as_ptr()) }, page_size())
 }
 
-/// Whether the page that holds an address is in memory.
-pub(super) fn is_resident(address: NonNull<c_void>) -> bool {
+static LEAVES_UNTOUCHED: AtomicBool = AtomicBool::new(true);
+
+/// Whether all memory that malloc returned so far was neither resident nor locked.
+pub(super) fn leaves_untouched() -> bool {
+    LEAVES_UNTOUCHED.load(Ordering::Relaxed)
+}
+
+/// Whether the page that holds an address is neither resident (as with MALLOC_PERTURB_) nor locked (as
+/// with mlockall(MCL_FUTURE)) before it is touched. If it is, [`leaves_untouched`] remembers, because
+/// trying again would take as long as touching the memory.
+pub(super) fn is_untouched(address: NonNull<c_void>) -> bool {
     let page = address.as_ptr().map_addr(|address| address / page_size() * page_size());
     let mut resident = 0_u8;
     // SAFETY: one page, so one byte to write to.
-    let status = unsafe { libc::mincore(page, 1, ptr::from_mut(&mut resident)) };
-    status == 0 && resident & 1 == 1
+    let known = unsafe { libc::mincore(page, 1, ptr::from_mut(&mut resident)) } == 0;
+    // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
+    let locked = unsafe { libc::msync(page, 1, libc::MS_INVALIDATE) } != 0;
+    let untouched = known && resident & 1 == 0 && !locked;
+    if !untouched {
+        LEAVES_UNTOUCHED.store(false, Ordering::Relaxed);
+    }
+    untouched
 }

@@ -50,26 +50,26 @@ fn attempt(
         // A tight RLIMIT_AS may have room for the buffer but not for its alignment.
         .or_else(|_| memalign(environment.page_size, plan.asked))
         .map_err(|errno| AllocError::Memory { size, errno })?;
-    let fail = |error| {
-        // SAFETY: allocated above, and not handed out.
-        unsafe { release(buffer, size) };
-        Err(error)
-    };
     // In a heap (with M_MMAP_THRESHOLD raised, say) huge pages would stay after `free`, and cost memory
     // where it is used sparsely.
-    let in_heap = plan.advised > 0 && environment.glibc && !malloc::has_own_mapping(buffer);
+    let huge = plan.advised > 0
+        && (!environment.glibc || malloc::has_own_mapping(buffer))
+        && advise(buffer, plan.advised, libc::MADV_HUGEPAGE);
     if plan.asked > size {
         // SAFETY: the last byte of what was asked for.
         let last = unsafe { buffer.byte_add(plan.asked - 1) };
-        // mlockall(MCL_FUTURE) puts all of a mapping into memory.
-        if in_heap || malloc::is_resident(last) {
-            return fail(AllocError::Memory { size, errno: libc::ENOMEM });
+        if !(huge && malloc::is_untouched(last)) {
+            // Without `munlock`: in a heap it would undo an mlockall() of the program.
+            // SAFETY: allocated above, and not handed out.
+            unsafe { libc::free(buffer.as_ptr()) };
+            return Err(AllocError::Memory { size, errno: libc::ENOMEM });
         }
     }
     if lock {
-        let advised = if in_heap { 0 } else { plan.advised };
-        if let Err(errno) = populate_and_lock(buffer, size, advised, plan.threads, processors) {
-            return fail(AllocError::Lock { size, errno });
+        if let Err(errno) = populate_and_lock(buffer, size, plan, processors) {
+            // SAFETY: allocated above, and not handed out.
+            unsafe { release(buffer, size) };
+            return Err(AllocError::Lock { size, errno });
         }
     }
     Ok(buffer)
@@ -93,25 +93,19 @@ fn memalign(alignment: usize, size: usize) -> Result<NonNull<c_void>, i32> {
 fn populate_and_lock(
     buffer: NonNull<c_void>,
     size: usize,
-    advised: usize,
-    threads: usize,
+    plan: &Plan,
     processors: &[usize],
 ) -> Result<(), i32> {
     let start = buffer.as_ptr();
-    // Advice after the fallback to a smaller alignment does no harm: the kernel uses what whole
-    // huge pages there are.
-    if advised > 0 {
-        // SAFETY: a page-aligned part of a buffer that is not in use yet. On failure its pages stay
-        // small.
-        unsafe { libc::madvise(start, advised, libc::MADV_HUGEPAGE) };
+    // The lock ends inside the last huge page, so it would take small pages there.
+    if plan.advised > size && lock_on_fault(start, plan.advised) {
+        // On failure (before Linux 5.14) the lock does it.
+        advise(buffer, plan.advised, libc::MADV_POPULATE_WRITE);
+        // SAFETY: the range is the buffer's.
+        unsafe { libc::munlock(start, plan.advised) };
     }
-    if advised > size {
-        // The lock ends inside the last huge page, so it would take small pages there.
-        // SAFETY: as above. On failure (before Linux 5.14) the lock does it.
-        unsafe { libc::madvise(start, advised, libc::MADV_POPULATE_WRITE) };
-    }
-    if threads > 1 && lock_on_fault(start, size) {
-        populate::populate(buffer, size, threads, processors);
+    if plan.threads > 1 && lock_on_fault(start, size) {
+        populate::populate(buffer, size, plan.threads, processors);
     }
     // The final lock. Where nothing was locked before, it too accounts before it touches.
     lock(start, size).or_else(|_| {
@@ -121,6 +115,15 @@ fn populate_and_lock(
         unsafe { libc::munlock(start, size) };
         lock(start, size)
     })
+}
+
+/// Advises the kernel about a part of a buffer that is not in use yet. False on failure: the pages are as
+/// without the advice.
+///
+/// After the fallback to a smaller alignment the kernel uses what whole huge pages there are.
+fn advise(buffer: NonNull<c_void>, size: usize, advice: i32) -> bool {
+    // SAFETY: page-aligned, and none of the advices that are used changes contents.
+    unsafe { libc::madvise(buffer.as_ptr(), size, advice) == 0 }
 }
 
 /// Accounts for the lock without touching a page, so that a limit is reported at once and not after

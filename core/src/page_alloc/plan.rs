@@ -117,6 +117,14 @@ pub(super) fn address_space_is_free(overcommit: Option<&str>, limits: [Option<u6
     matches!(overcommit.map(str::trim), Some("0" | "1")) && limits == [None, None]
 }
 
+/// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, by its usable size: up to
+/// the mapping's end, since glibc 2.43 up to a word before it. In a heap it is the size that was asked
+/// for, a word and at most 16 bytes more, so a size chosen for it (32 MiB + 1) is never mistaken.
+pub(super) fn is_own_mapping(usable: usize, page_size: usize) -> bool {
+    let beyond = usable % page_size;
+    beyond == 0 || beyond == page_size - size_of::<usize>()
+}
+
 /// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
 /// those of its node, because memory is placed where it is first touched.
 pub(super) fn populating_processors(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
@@ -217,6 +225,22 @@ mod tests {
         assert!(!address_space_is_free(None, [None, None]));
         assert!(!address_space_is_free(Some("0\n"), [Some(1 << 40), None]));
         assert!(!address_space_is_free(Some("0\n"), [None, Some(1 << 40)]));
+    }
+
+    #[test]
+    fn a_mapping_is_told_from_a_heap_by_the_usable_size() {
+        let asked = plan(2 * MIB, true, &x86(1)).asked;
+        for page_size in [4 * KIB, 16 * KIB, 64 * KIB] {
+            let mapped = asked.next_multiple_of(page_size);
+            for usable in [mapped, mapped + page_size, mapped - 8] {
+                assert!(is_own_mapping(usable, page_size), "{usable}");
+            }
+            // Chunks of a heap are multiples of 16 bytes, with a header of 8 bytes.
+            let chunk = (asked + 8).next_multiple_of(16);
+            for usable in [chunk - 8, chunk + 16 - 8, chunk + 32 - 8] {
+                assert!(!is_own_mapping(usable, page_size), "{usable}");
+            }
+        }
     }
 
     #[test]
