@@ -52,6 +52,31 @@ inline int64_t huge_bytes(const void* start, int64_t size)
     return total;
 }
 
+// Whether the mapping that an address is in was advised to use huge pages.
+inline bool is_advised(const void* address)
+{
+    const auto wanted = reinterpret_cast<uintptr_t>(address);
+    std::ifstream in("/proc/self/smaps");
+    bool inside = false;
+    for (std::string line; std::getline(in, line);) {
+        uintptr_t begin = 0, end = 0;
+        if (sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) {
+            inside = begin <= wanted && wanted < end;
+        } else if (inside && line.rfind("VmFlags:", 0) == 0) {
+            return line.find(" hg") != std::string::npos;
+        }
+    }
+    return false;
+}
+
+inline int64_t mappings()
+{
+    std::ifstream in("/proc/self/maps");
+    int64_t lines = 0;
+    for (std::string line; std::getline(in, line);) { ++lines; }
+    return lines;
+}
+
 inline int64_t resident_pages(void* start, int64_t size)
 {
     const int64_t page = sysconf(_SC_PAGESIZE);

@@ -1,0 +1,142 @@
+// Locked buffers of one huge page to 32 MiB. malloc may serve these from its heap, so they get a mapping
+// of their own, where that costs address space alone. Here in processes where it would cost more, or
+// where malloc does otherwise: their buffers are the original's.
+
+#include "allocator/child.h"
+#include "allocator/memory_state.h"
+
+#include <gtest/gtest.h>
+
+#include <deepspeed_aio_utils.h>
+
+#include <malloc.h>
+#include <thread>
+
+namespace {
+
+constexpr int cannot_prepare = 77;
+constexpr int mcl_onfault = 4;  // MCL_ONFAULT, since glibc 2.27
+
+int64_t status(const char* name) { return proc_value("/proc/self/status", name); }
+
+bool limit(__rlimit_resource resource)
+{
+    const rlimit lots{rlim_t(1) << 45, rlim_t(1) << 45};
+    return setrlimit(resource, &lots) == 0;
+}
+
+// A hole in the heap that is large enough for the mapping.
+bool leave_a_hole()
+{
+    std::vector<void*> chunks;
+    for (int i = 0; i < 500; ++i) { chunks.push_back(malloc(100000)); }
+    for (size_t i = 0; i + 1 < chunks.size(); ++i) { free(chunks[i]); }
+    return true;
+}
+
+struct Process {
+    const char* name;
+    bool (*prepare)();
+    bool own_mapping;
+    bool in_thread = false;  // a thread has a heap of its own
+};
+
+const Process processes[] = {
+    {"Plain", [] { return true; }, true},
+    {"PlainThread", [] { return true; }, true, true},
+    {"MmapThreshold", [] { return mallopt(M_MMAP_THRESHOLD, 1 << 30) == 1; }, false},
+    {"MmapMax", [] { return mallopt(M_MMAP_MAX, 0) == 1; }, false},
+    {"MmapMaxThread", [] { return mallopt(M_MMAP_MAX, 0) == 1; }, false, true},
+    {"Hole", leave_a_hole, false},
+    {"Perturb", [] { return mallopt(M_PERTURB, 0x55) == 1; }, false},
+    {"LockAll", [] { return mlockall(MCL_FUTURE) == 0; }, false},
+    {"LockAllOnFault", [] { return mlockall(MCL_FUTURE | mcl_onfault) == 0; }, false},
+    {"LimitOfAddressSpace", [] { return limit(RLIMIT_AS); }, false},
+    {"LimitOfData", [] { return limit(RLIMIT_DATA); }, false},
+};
+
+std::ostream& operator<<(std::ostream& out, const Process& process) { return out << process.name; }
+
+// Whether a plain process here can have such buffers on huge pages.
+bool is_possible()
+{
+    rlimit address_space{}, data{};
+    getrlimit(RLIMIT_AS, &address_space);
+    getrlimit(RLIMIT_DATA, &data);
+    std::ifstream file("/proc/sys/vm/overcommit_memory");
+    int overcommit = 2;
+    file >> overcommit;
+    return thp_mode() != "" && thp_mode() != "never" && huge_page_size() == 2 * MiB &&
+           overcommit != 2 && address_space.rlim_cur == RLIM_INFINITY &&
+           data.rlim_cur == RLIM_INFINITY;
+}
+
+void expect(bool good, const char* what, int64_t size, int64_t found)
+{
+    if (!good) { fprintf(stderr, "%ld bytes: %s: %ld\n", long(size), what, long(found)); }
+}
+
+// Complains on stderr of a buffer that costs more than it should, while it lives or afterwards.
+void check(int64_t size, bool own_mapping, bool locks_all)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE), pages = (size + page - 1) / page;
+    // Alignment, and a part of a huge page at the end.
+    const int64_t most = size + 3 * MiB;
+    malloc_trim(0);
+    const int64_t locked = status("VmLck"), resident = status("VmRSS"), data = status("VmData");
+    void* memory = ds_page_aligned_alloc(size, true);
+    const int64_t now_locked = status("VmLck") - locked;
+    const int64_t now_resident = status("VmRSS") - resident;
+    const int64_t now_data = status("VmData") - data;
+    expect(memory != nullptr, "no buffer", size, errno);
+    expect(resident_pages(memory, size) == pages, "resident pages", size,
+           resident_pages(memory, size));
+    expect(now_locked == pages * page || (locks_all && now_locked > size && now_locked < most),
+           "locked", size, now_locked);
+    expect(now_resident < most, "resident", size, now_resident);
+    expect(now_data < (own_mapping ? 36 * MiB : most), "mapped", size, now_data);
+    expect(is_advised(memory) == own_mapping, "advised", size, is_advised(memory));
+    munlock(memory, size);
+    free(memory);
+    malloc_trim(0);  // what malloc keeps is not the buffer's
+    expect(status("VmLck") - locked < MiB / 2, "locked afterwards", size, status("VmLck") - locked);
+    expect(status("VmRSS") - resident < MiB, "resident afterwards", size,
+           status("VmRSS") - resident);
+    expect(status("VmData") - data < MiB, "mapped afterwards", size, status("VmData") - data);
+}
+
+class Processes : public testing::TestWithParam<Process> {};
+
+TEST_P(Processes, PayForTheBufferAlone)
+{
+    const Process process = GetParam();
+    std::string reason, text;
+    if (!may_lock(128 * MiB, reason)) { GTEST_SKIP() << reason; }
+    const bool own_mapping = process.own_mapping && is_possible();
+    const auto checks = [=] {
+        if (!process.prepare()) { return cannot_prepare; }
+        const bool locks_all = std::string(process.name).rfind("LockAll", 0) == 0;
+        const auto run = [=] {
+            // The first buffer finds out, and what malloc sets up once is not the buffer's.
+            dsaio_free(ds_page_aligned_alloc(8 * MiB, true), 8 * MiB);
+            for (const int64_t size : {2 * MiB, 3 * MiB, 8 * MiB + 1, 32 * MiB}) {
+                check(size, own_mapping, locks_all);
+            }
+        };
+        if (process.in_thread) {
+            std::thread(run).join();
+        } else {
+            run();
+        }
+        return 0;
+    };
+    const int status = in_a_child(checks, text);
+    if (status == cannot_prepare) { GTEST_SKIP() << "this process may not be prepared so"; }
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(text, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Processes, testing::ValuesIn(processes),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
