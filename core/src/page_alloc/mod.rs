@@ -31,14 +31,15 @@ pub fn allocate(size: usize, lock: bool) -> Result<NonNull<c_void>, AllocError> 
     let (environment, processors) = environment::for_buffer(size, lock);
     let plan = plan::plan(size, lock, &environment);
     let attempt = |plan: &Plan| attempt(size, lock, plan, &environment, &processors);
-    // A mapping of its own may be one more than vm.max_map_count allows.
-    if let Some(in_heap) = plan.without_own_mapping(size) {
-        return attempt(&plan).or_else(|_| attempt(&in_heap));
+    // A tight RLIMIT_AS may have room for the buffer but not for its alignment, and vm.max_map_count none
+    // for a mapping of its own.
+    match plan.fallback(size, environment.page_size) {
+        Some(fallback) => attempt(&plan).or_else(|_| attempt(&fallback)),
+        None => attempt(&plan),
     }
-    attempt(&plan)
 }
 
-/// Allocates as planned, or not at all where the plan is for a mapping of its own and there is none.
+/// Allocates as planned, or not at all: also where the plan is for a mapping of its own and there is none.
 fn attempt(
     size: usize,
     lock: bool,
@@ -46,10 +47,8 @@ fn attempt(
     environment: &Environment,
     processors: &[usize],
 ) -> Result<NonNull<c_void>, AllocError> {
-    let buffer = memalign(plan.alignment, plan.asked)
-        // A tight RLIMIT_AS may have room for the buffer but not for its alignment.
-        .or_else(|_| memalign(environment.page_size, plan.asked))
-        .map_err(|errno| AllocError::Memory { size, errno })?;
+    let buffer =
+        memalign(plan.alignment, plan.asked).map_err(|errno| AllocError::Memory { size, errno })?;
     // In a heap (with M_MMAP_THRESHOLD raised, say) huge pages would stay after `free`, and cost memory
     // where it is used sparsely.
     let huge = plan.advised > 0
@@ -119,8 +118,6 @@ fn populate_and_lock(
 
 /// Advises the kernel about a part of a buffer that is not in use yet. False on failure: the pages are as
 /// without the advice.
-///
-/// After the fallback to a smaller alignment the kernel uses what whole huge pages there are.
 fn advise(buffer: NonNull<c_void>, size: usize, advice: i32) -> bool {
     // SAFETY: page-aligned, and none of the advices that are used changes contents.
     unsafe { libc::madvise(buffer.as_ptr(), size, advice) == 0 }

@@ -87,9 +87,10 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan without the mapping of its own that this one asks malloc for; `None` if it asks for none.
-    pub(super) fn without_own_mapping(self, size: usize) -> Option<Self> {
-        (self.asked > size).then_some(Plan { asked: size, advised: 0, ..self })
+    /// The plan for when this one fails: the original's request. `None` if this one is no other.
+    pub(super) fn fallback(self, size: usize, page_size: usize) -> Option<Self> {
+        let original = Plan { alignment: page_size, asked: size, advised: 0, ..self };
+        (original != self).then_some(original)
     }
 }
 
@@ -196,14 +197,26 @@ mod tests {
             let advised = advised * MIB;
             let expected = Plan { alignment: 2 * MIB, asked: 32 * MIB + 1, advised, threads: 1 };
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
+            // Not for an unlocked buffer.
             let in_heap = Plan { asked: size, advised: 0, ..expected };
-            assert_eq!(expected.without_own_mapping(size), Some(in_heap));
-            // Nor for an unlocked buffer.
             assert_eq!(plan(size, false, &x86(16)), in_heap);
         }
         let larger = plan(34 * MIB, true, &x86(16));
         assert_eq!((larger.asked, larger.advised), (34 * MIB, 34 * MIB));
-        assert_eq!(larger.without_own_mapping(34 * MIB), None);
+    }
+
+    #[test]
+    fn what_fails_is_tried_as_the_original_does() {
+        let original = Plan { alignment: 4 * KIB, asked: MIB, advised: 0, threads: 1 };
+        assert_eq!(plan(MIB, true, &x86(2)), original);
+        assert_eq!(original.fallback(MIB, 4 * KIB), None);
+        for size in [2 * MIB, 32 * MIB, GIB] {
+            for lock in [true, false] {
+                let threads = plan(size, lock, &x86(2)).threads;
+                let expected = Plan { asked: size, threads, ..original };
+                assert_eq!(plan(size, lock, &x86(2)).fallback(size, 4 * KIB), Some(expected));
+            }
+        }
     }
 
     #[test]

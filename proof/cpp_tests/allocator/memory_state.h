@@ -105,6 +105,20 @@ inline int64_t huge_page_size()
     return size;
 }
 
+// Whether locked buffers of 2 to 32 MiB get mappings of their own, for huge pages.
+inline bool own_mappings()
+{
+    rlimit address_space{}, data{};
+    getrlimit(RLIMIT_AS, &address_space);
+    getrlimit(RLIMIT_DATA, &data);
+    std::ifstream file("/proc/sys/vm/overcommit_memory");
+    int overcommit = 2;
+    file >> overcommit;
+    return thp_mode() != "" && thp_mode() != "never" && huge_page_size() == 2 * MiB &&
+           overcommit != 2 && address_space.rlim_cur == RLIM_INFINITY &&
+           data.rlim_cur == RLIM_INFINITY;
+}
+
 // Whether this process may lock so much; where it may not, `reason` says why.
 inline bool may_lock(int64_t size, std::string& reason)
 {
