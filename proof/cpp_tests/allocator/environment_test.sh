@@ -1,5 +1,6 @@
 #!/bin/sh
-# The opt-outs: DSAIO_HUGE_PAGES=never and DSAIO_POPULATE_THREADS=1, alone and together.
+# The opt-outs: DSAIO_HUGE_PAGES=never and DSAIO_POPULATE_THREADS=1, alone and together. And another malloc,
+# and settings of glibc's.
 set -eu
 probe=$1
 cpus=$(nproc)
@@ -11,14 +12,16 @@ case $(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null) in
 esac
 if [ "$cpus" -gt 1 ]; then helpers=yes; else helpers=no; fi
 
-# expect HELPERS HUGE [VARIABLE=value ...] [COMMAND ...]: how the buffer must be in that environment
+mib=512
+# expect HELPERS HUGE [VARIABLE=value ...] [COMMAND ...]: how a buffer of $mib MiB must be in that
+# environment
 expect() {
     expected="helpers $1
 huge $2
 resident yes"
     shift 2
     status=0
-    found=$(env "$@" "$probe") || status=$?
+    found=$(env "$@" "$probe" "$mib") || status=$?
     if [ "$status" -eq 77 ]; then
         echo "skipped: $found"
         exit 77
@@ -41,3 +44,15 @@ expect "$helpers" "$huge" DSAIO_HUGE_PAGES=sometimes DSAIO_POPULATE_THREADS=many
 # A caller that may use one processor gets no helper.
 first=$(taskset -cp $$ | sed 's/.*: *//; s/[,-].*//')
 expect no "$huge" taskset -c "$first"
+
+# Buffers that malloc may serve from its heap get huge pages where they can have a mapping of their own.
+own=$huge
+if [ "$(cat /proc/sys/vm/overcommit_memory)" = 2 ] || [ "$(ulimit -v)" != unlimited ]; then own=$opted_out; fi
+for mib in 2 32; do
+    expect no "$own"
+    expect no "$opted_out" DSAIO_HUGE_PAGES=never
+    expect no "$opted_out" GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
+    expect no "$opted_out" GLIBC_TUNABLES=glibc.malloc.mmap_max=0
+    expect no "$opted_out" MALLOC_PERTURB_=85
+    expect no "$own" GLIBC_TUNABLES=glibc.malloc.hugetlb=1
+done

@@ -59,13 +59,17 @@ TEST_P(OldKernel, LocksTheSameBufferInSilence)
     const pid_t child = fork();
     if (child == 0) {
         if (!make_fail(missing.number, missing.argument, missing.error)) { _exit(no_filter); }
-        const int64_t size = 300 * MiB;
-        void* memory = ds_page_aligned_alloc(size, true);
-        // Without files /proc cannot tell what is locked either.
-        const bool locked = missing.number == SYS_openat || locked_bytes() == size;
-        const bool good = memory != nullptr && locked &&
-                          resident_pages(memory, size) * sysconf(_SC_PAGESIZE) == size;
-        _exit(good ? 0 : 1);
+        for (const int64_t size : {3 * MiB, 300 * MiB}) {
+            void* memory = ds_page_aligned_alloc(size, true);
+            // Without files /proc cannot tell what is locked either.
+            const bool locked = missing.number == SYS_openat || locked_bytes() == size;
+            const bool resident = missing.number == SYS_mincore ||
+                                  resident_pages(memory, size) * sysconf(_SC_PAGESIZE) == size;
+            if (memory == nullptr || !locked || !resident) { _exit(1); }
+            munlock(memory, size);
+            free(memory);
+        }
+        _exit(0);
     }
     int status = -1;
     waitpid(child, &status, 0);
@@ -82,6 +86,8 @@ INSTANTIATE_TEST_SUITE_P(Without, OldKernel,
                                          Missing{"mlock2_permitted", SYS_mlock2, any, EPERM},
                                          Missing{"populate", SYS_madvise, populate_write, EINVAL},
                                          Missing{"huge_pages", SYS_madvise, MADV_HUGEPAGE, EINVAL},
+                                         Missing{"residency", SYS_mincore, any, EPERM},
+                                         Missing{"sync", SYS_msync, any, EPERM},
                                          Missing{"affinity", SYS_sched_getaffinity, any, ENOSYS},
                                          Missing{"processor", SYS_sched_setaffinity, any, EPERM},
                                          Missing{"threads", SYS_clone3, any, EAGAIN},

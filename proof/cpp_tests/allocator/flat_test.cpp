@@ -9,7 +9,6 @@
 #include <deepspeed_aio_utils.h>
 
 #include <linux/capability.h>
-#include <malloc.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <cerrno>
@@ -17,14 +16,6 @@
 namespace {
 
 constexpr int64_t bytes = 30000;
-
-// Memory that malloc has given out and not got back, in bytes. It varies a little by itself, by
-// what malloc keeps for the thread; far less than by a buffer.
-int64_t in_use()
-{
-    const auto info = mallinfo2();
-    return info.uordblks + info.hblkhd;
-}
 
 class Flat : public testing::Test {
   protected:

@@ -247,10 +247,30 @@ TEST_F(Helpers, AreNotThoughtOfForOtherBuffers)
 
 TEST_F(Helpers, AndHugePagesAreNotThoughtOfForSmallBuffers)
 {
-    EXPECT_EQ(calls_for(512 << 10, true).asked_huge_pages, 0);
     EXPECT_GT(calls_for(64 * MiB, false).asked_huge_pages, 0);
-    EXPECT_EQ(calls_for(32 * MiB, true).advised.size(), 0u) << "of those that malloc may not map";
     EXPECT_EQ(calls_for(64 * MiB, false).advised.size(), 0u) << "of those that stay untouched";
+    if (huge_page_size() > MiB) { EXPECT_EQ(calls_for(MiB, true).asked_huge_pages, 0); }
+}
+
+// Rounded to whole huge pages. The kernel is not told of a part that is none.
+TEST_F(Helpers, AndHugePagesAreAdvisedFromTheFirstOneOn)
+{
+    if (!own_mappings()) { GTEST_SKIP() << "small buffers have no mappings of their own here"; }
+    const std::pair<int64_t, size_t> sizes[] = {
+        {2 * MiB - 1, 0},     {2 * MiB, 2 * MiB},       {3 * MiB - 1, 2 * MiB}, {3 * MiB, 4 * MiB},
+        {32 * MiB, 32 * MiB}, {32 * MiB + 1, 32 * MiB}, {35 * MiB, 34 * MiB},
+    };
+    for (const auto& [bytes, length] : sizes) {
+        char* memory = nullptr;
+        const Calls made = calls_for(bytes, true, &memory);
+        const std::vector<Piece> pieces = advised(made, MADV_HUGEPAGE);
+        ASSERT_EQ(pieces.size(), length > 0 ? 1u : 0u) << bytes;
+        if (length == 0) { continue; }
+        EXPECT_EQ(pieces[0].start, memory) << bytes;
+        EXPECT_EQ(pieces[0].length, length) << bytes;
+        // The lock does the rest.
+        EXPECT_EQ(advised(made, populate_write).size(), int64_t(length) > bytes ? 1u : 0u) << bytes;
+    }
 }
 
 }  // namespace

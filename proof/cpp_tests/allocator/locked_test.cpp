@@ -31,7 +31,8 @@ TEST_F(Locked, EveryPageIsResidentAndLocked)
 {
     const int64_t page = sysconf(_SC_PAGESIZE);
     // Below and above each limit of the plan: huge pages, own mappings, threads.
-    for (const int64_t size : {page, 2 * MiB, 32 * MiB, 34 * MiB + 4096, 300 * MiB + 1}) {
+    for (const int64_t size : {page, 2 * MiB - 1, 2 * MiB, 3 * MiB - 1, 3 * MiB, 32 * MiB,
+                               32 * MiB + 1, 34 * MiB + 4096, 300 * MiB + 1}) {
         const int64_t before = locked_bytes();
         void* memory = ds_page_aligned_alloc(size, true);
         ASSERT_NE(memory, nullptr) << size;
@@ -59,6 +60,13 @@ TEST_F(Locked, LargeBuffersAreOnHugePages)
     // Fragmented memory may leave a few small ones.
     EXPECT_GE(huge_bytes(memory, size), 192 * MiB);
     release(memory, size);
+    if (!own_mappings()) { return; }
+    for (const int64_t small : {2 * MiB, 7 * MiB, 32 * MiB}) {
+        memory = ds_page_aligned_alloc(small, true);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % huge, 0u) << small;
+        EXPECT_GE(huge_bytes(memory, small), small / 2) << small;
+        release(memory, small);
+    }
 }
 
 TEST_F(Locked, AnUnlockedBufferStaysUntouched)
@@ -133,15 +141,16 @@ TEST_F(Locked, NoThreadIsLeftBehind)
 
 TEST_F(Locked, NothingLeaksOverManyRounds)
 {
-    const int64_t size = 34 * MiB;
-    release(ds_page_aligned_alloc(size, true), size);
+    release(ds_page_aligned_alloc(34 * MiB, true), 34 * MiB);
     const int64_t locked = locked_bytes();
     const int64_t mapped = proc_value("/proc/self/status", "VmSize");
     for (int round = 0; round < 100; ++round) {
-        void* memory = ds_page_aligned_alloc(size, true);
-        ASSERT_NE(memory, nullptr);
-        *static_cast<char*>(memory) = 1;
-        release(memory, size);
+        for (const int64_t size : {2 * MiB, 3 * MiB, 34 * MiB}) {
+            void* memory = ds_page_aligned_alloc(size, true);
+            ASSERT_NE(memory, nullptr);
+            *static_cast<char*>(memory) = 1;
+            release(memory, size);
+        }
     }
     EXPECT_EQ(locked_bytes(), locked);
     // With helper threads, whose stacks could leak too.
@@ -155,25 +164,26 @@ TEST_F(Locked, NothingLeaksOverManyRounds)
 
 TEST_F(Locked, ABufferSurvivesAFork)
 {
-    const int64_t size = 300 * MiB;
-    auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
-    ASSERT_NE(memory, nullptr);
-    memory[0] = memory[size - 1] = 1;
-    const pid_t child = fork();
-    if (child == 0) {
-        // The contents are inherited, the lock is not; the child may allocate on its own.
-        const bool inherited = memory[0] == 1 && memory[size - 1] == 1 && locked_bytes() == 0;
-        memory[0] = 2;
-        free(memory);
-        void* own = ds_page_aligned_alloc(size, true);
-        _exit(inherited && own != nullptr && resident_pages(own, size) == size / 4096 ? 0 : 1);
+    for (const int64_t size : {3 * MiB, 300 * MiB}) {
+        auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
+        ASSERT_NE(memory, nullptr);
+        memory[0] = memory[size - 1] = 1;
+        const pid_t child = fork();
+        if (child == 0) {
+            // The contents are inherited, the lock is not; the child may allocate on its own.
+            const bool inherited = memory[0] == 1 && memory[size - 1] == 1 && locked_bytes() == 0;
+            memory[0] = 2;
+            free(memory);
+            void* own = ds_page_aligned_alloc(size, true);
+            _exit(inherited && own != nullptr && resident_pages(own, size) == size / 4096 ? 0 : 1);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        EXPECT_EQ(status, 0) << size;
+        EXPECT_EQ(memory[0], 1) << size;
+        EXPECT_GE(locked_bytes(), size) << size;
+        release(memory, size);
     }
-    int status = -1;
-    waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0);
-    EXPECT_EQ(memory[0], 1);
-    EXPECT_EQ(locked_bytes() >= size, true);
-    release(memory, size);
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Another malloc in place of glibc's: how it maps memory is not known, so buffers that it may take from a
+# heap are the original's.
+#
+# usage: malloc_test.sh PROBE
+set -eu
+probe=$1
+jemalloc=$(/sbin/ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
+if [ -z "$jemalloc" ]; then
+    echo "skipped: jemalloc is missing; install libjemalloc2 (Debian, Ubuntu) or jemalloc (Fedora)"
+    exit 77
+fi
+if grep -qs '\[always\]' /sys/kernel/mm/transparent_hugepage/enabled; then
+    echo "skipped: the kernel uses huge pages unasked"
+    exit 77
+fi
+for mib in 2 32; do
+    status=0
+    found=$(LD_PRELOAD=$jemalloc "$probe" "$mib") || status=$?
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: $found"
+        exit 77
+    fi
+    expected="helpers no
+huge no
+resident yes"
+    if [ "$found" != "$expected" ]; then
+        printf 'FAILED with %s MiB: found\n%s\nexpected\n%s\n' "$mib" "$found" "$expected"
+        exit 1
+    fi
+done
