@@ -29,6 +29,7 @@ clang       clang                     clang                         optional  te
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
 e2fsprogs   e2fsprogs                 e2fsprogs                     optional  test
+jemalloc    libjemalloc2              jemalloc                      optional  test
 sanitizers  g++                       libasan,libtsan,libubsan      required  sanitizers
 valgrind    valgrind                  valgrind                      optional  sanitizers
 fio         fio                       fio                           required  bench
@@ -60,6 +61,7 @@ probe() { # probe THING
     libcxx) includes vector clang++ -stdlib=libc++ ;;
     pkgconfig) has pkg-config ;;
     e2fsprogs) PATH=$PATH:/usr/sbin:/sbin has mkfs.ext4 ;;
+    jemalloc) PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -q 'libjemalloc\.so\.2 ' ;;
     sanitizers)
       for sanitizer in address,undefined thread; do
         echo 'int main() {}' | "$cxx" "-fsanitize=$sanitizer" -x c++ - -o /dev/null 2>/dev/null || return

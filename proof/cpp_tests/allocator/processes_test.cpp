@@ -70,7 +70,9 @@ void check(int64_t size, bool own_mapping, bool locks_all)
     const int64_t most = size + 3 * MiB;
     malloc_trim(0);
     const int64_t locked = status("VmLck"), resident = status("VmRSS"), used = in_use();
+    const long before = faults(RUSAGE_SELF);
     void* memory = ds_page_aligned_alloc(size, true);
+    const int64_t touched = faults(RUSAGE_SELF) - before;
     const int64_t now_locked = status("VmLck") - locked;
     const int64_t now_resident = status("VmRSS") - resident;
     const int64_t now_used = in_use() - used;
@@ -80,6 +82,7 @@ void check(int64_t size, bool own_mapping, bool locks_all)
     expect(now_locked == pages * page || (locks_all && now_locked > size && now_locked < most),
            "locked", size, now_locked);
     expect(now_resident < most, "resident", size, now_resident);
+    expect(touched < most / page + 200, "touched", size, touched);
     expect(now_used < (own_mapping ? 36 * MiB : most), "in use", size, now_used);
     expect(is_advised(memory) == own_mapping, "advised", size, is_advised(memory));
     munlock(memory, size);
