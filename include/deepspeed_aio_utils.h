@@ -328,7 +328,7 @@ int64_t get_fd_file_size(const int fd, int64_t& size);
 /// With `lock`, every page is resident and locked in RAM on return. The caller owns the memory and
 /// releases it with munlock(ptr, size) and free(ptr).
 ///
-/// From 2 MiB on the memory is aligned to huge pages; locked memory above 32 MiB uses them where
+/// From 2 MiB on the memory is aligned to huge pages where that helps; locked memory uses them where
 /// the kernel has some, and from 256 MiB on several threads populate it. DSAIO_HUGE_PAGES=never and
 /// DSAIO_POPULATE_THREADS=1 in the environment turn that off.
 ///

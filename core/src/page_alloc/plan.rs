@@ -7,6 +7,10 @@
 /// come from the heap, where advice outlives `free`.
 const MAPPED_ABOVE: usize = 32 << 20;
 
+/// What to ask glibc's malloc for to get a mapping of its own, also where the heap has memory free at its
+/// end: malloc leaves at most twice the ceiling there, and the heap of a thread has no more at all.
+const OWN_MAPPING: usize = 2 * MAPPED_ABOVE + 1;
+
 /// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an
 /// alignment to that would waste as much address space again as most buffers have.
 const LARGEST_ALIGNMENT: usize = 32 << 20;
@@ -99,11 +103,16 @@ pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
     let huge_page = environment.huge_page().filter(|&huge| huge <= size);
     // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
     let (asked, advised) = match huge_page {
-        Some(huge) if lock && size > MAPPED_ABOVE => (size, size / huge * huge),
-        // Half a huge page of small pages takes as long as a whole one.
-        Some(huge) if lock && environment.glibc && environment.free_address_space => {
-            (MAPPED_ABOVE + 1, (size + huge / 2) / huge * huge)
+        Some(huge)
+            if lock
+                && size < OWN_MAPPING
+                && environment.glibc
+                && environment.free_address_space =>
+        {
+            // Half a huge page of small pages takes as long as a whole one.
+            (OWN_MAPPING, (size + huge / 2) / huge * huge)
         }
+        Some(huge) if lock && size > MAPPED_ABOVE => (size, size / huge * huge),
         _ => (size, 0),
     };
     let most = environment.processors.min(environment.settings.threads).min(MOST_THREADS);
@@ -120,7 +129,7 @@ pub(super) fn address_space_is_free(overcommit: Option<&str>, limits: [Option<u6
 
 /// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, by its usable size: up to
 /// the mapping's end, since glibc 2.43 up to a word before it. In a heap it is the size that was asked
-/// for, a word and at most 16 bytes more, so a size chosen for it (32 MiB + 1) is never mistaken.
+/// for, a word and at most 16 bytes more, so [`OWN_MAPPING`] is never mistaken.
 pub(super) fn is_own_mapping(usable: usize, page_size: usize) -> bool {
     let beyond = usable % page_size;
     beyond == 0 || beyond == page_size - size_of::<usize>()
@@ -192,17 +201,24 @@ mod tests {
 
     #[test]
     fn what_malloc_may_take_from_the_heap_gets_a_mapping_of_its_own() {
-        let sizes = [(2 * MIB, 2), (3 * MIB - 1, 2), (3 * MIB, 4), (31 * MIB, 32), (32 * MIB, 32)];
+        let sizes = [
+            (2 * MIB, 2),
+            (3 * MIB - 1, 2),
+            (3 * MIB, 4),
+            (32 * MIB, 32),
+            (63 * MIB, 64),
+            (64 * MIB, 64),
+        ];
         for (size, advised) in sizes {
             let advised = advised * MIB;
-            let expected = Plan { alignment: 2 * MIB, asked: 32 * MIB + 1, advised, threads: 1 };
+            let expected = Plan { alignment: 2 * MIB, asked: 64 * MIB + 1, advised, threads: 1 };
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
             // Not for an unlocked buffer.
             let in_heap = Plan { asked: size, advised: 0, ..expected };
             assert_eq!(plan(size, false, &x86(16)), in_heap);
         }
-        let larger = plan(34 * MIB, true, &x86(16));
-        assert_eq!((larger.asked, larger.advised), (34 * MIB, 34 * MIB));
+        let larger = plan(67 * MIB, true, &x86(16));
+        assert_eq!((larger.asked, larger.advised), (67 * MIB, 66 * MIB));
     }
 
     #[test]
@@ -226,7 +242,10 @@ mod tests {
         for environment in [other_malloc, accounted] {
             let expected = Plan { alignment: 2 * MIB, asked: 8 * MIB, advised: 0, threads: 1 };
             assert_eq!(plan(8 * MIB, true, &environment), expected);
-            assert_eq!(plan(34 * MIB, true, &environment).advised, 34 * MIB);
+            // A larger one is never in glibc's heap by default.
+            let expected = Plan { asked: 32 * MIB, ..expected };
+            assert_eq!(plan(32 * MIB, true, &environment), expected);
+            assert_eq!(plan(34 * MIB + 1, true, &environment).advised, 34 * MIB);
         }
     }
 

@@ -48,7 +48,7 @@ expect no "$huge" taskset -c "$first"
 # Buffers that malloc may serve from its heap get huge pages where they can have a mapping of their own.
 own=$huge
 if [ "$(cat /proc/sys/vm/overcommit_memory)" = 2 ] || [ "$(ulimit -v)" != unlimited ]; then own=$opted_out; fi
-for mib in 2 32; do
+for mib in 2 64; do
     expect no "$own"
     expect no "$opted_out" DSAIO_HUGE_PAGES=never
     expect no "$opted_out" GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824

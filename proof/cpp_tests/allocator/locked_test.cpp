@@ -32,7 +32,7 @@ TEST_F(Locked, EveryPageIsResidentAndLocked)
     const int64_t page = sysconf(_SC_PAGESIZE);
     // Below and above each limit of the plan: huge pages, own mappings, threads.
     for (const int64_t size : {page, 2 * MiB - 1, 2 * MiB, 3 * MiB - 1, 3 * MiB, 32 * MiB,
-                               32 * MiB + 1, 34 * MiB + 4096, 300 * MiB + 1}) {
+                               32 * MiB + 1, 64 * MiB + 1, 66 * MiB + 4096, 300 * MiB + 1}) {
         const int64_t before = locked_bytes();
         void* memory = ds_page_aligned_alloc(size, true);
         ASSERT_NE(memory, nullptr) << size;
@@ -61,7 +61,7 @@ TEST_F(Locked, LargeBuffersAreOnHugePages)
     EXPECT_GE(huge_bytes(memory, size), 192 * MiB);
     release(memory, size);
     if (!own_mappings()) { return; }
-    for (const int64_t small : {2 * MiB, 7 * MiB, 32 * MiB}) {
+    for (const int64_t small : {2 * MiB, 7 * MiB, 64 * MiB}) {
         memory = ds_page_aligned_alloc(small, true);
         EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % huge, 0u) << small;
         EXPECT_GE(huge_bytes(memory, small), small / 2) << small;

@@ -33,8 +33,8 @@ TEST(Many, CostWhatIsPromised)
         const int64_t unit = huge > 0 && size >= huge ? huge : page;
         most_resident +=
             (size + unit - 1) / unit * unit + 2 * (thp_mode() == "always" ? huge : page);
-        // 32 MiB and the alignment; in the heap, the alignment.
-        most_address_space += unit == huge ? 32 * MiB + huge + 2 * page : size + 2 * page;
+        // 64 MiB and the alignment; in the heap, the alignment.
+        most_address_space += unit == huge ? 64 * MiB + huge + 2 * page : size + 2 * page;
     }
     EXPECT_EQ(locked_bytes() - locked, pages * page);
     EXPECT_GE(status("VmRSS") - resident, pages * page);
@@ -105,7 +105,7 @@ int at_the_limit()
             if (memory == nullptr) {
                 answer |= expected ? 1 : 0;
             } else {
-                answer &= status("VmData") - data > 32 * MiB ? ~16 : ~8;
+                answer &= status("VmData") - data > 64 * MiB ? ~16 : ~8;
                 if (resident_pages(memory, size) * page != size || locked_bytes() != size) {
                     answer |= 2;
                 }

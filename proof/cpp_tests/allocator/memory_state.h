@@ -114,7 +114,7 @@ inline int64_t huge_page_size()
     return size;
 }
 
-// Whether locked buffers of 2 to 32 MiB get mappings of their own, for huge pages.
+// Whether locked buffers of 2 to 64 MiB get mappings of their own, for huge pages.
 inline bool own_mappings()
 {
     rlimit address_space{}, data{};
