@@ -47,12 +47,14 @@ expect no "$huge" taskset -c "$first"
 
 # Buffers that malloc may serve from its heap get huge pages where they can have a mapping of their own.
 own=$huge
-if [ "$(cat /proc/sys/vm/overcommit_memory)" = 2 ] || [ "$(ulimit -v)" != unlimited ]; then own=$opted_out; fi
-for mib in 2 64; do
+if [ "$(cat /proc/sys/vm/overcommit_memory)" = 2 ] ||
+    grep -qE 'Max (address space|data size) +[0-9]' /proc/self/limits; then
+    own=$opted_out
+fi
+for mib in 2 32; do
     expect no "$own"
     expect no "$opted_out" DSAIO_HUGE_PAGES=never
     expect no "$opted_out" GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
     expect no "$opted_out" GLIBC_TUNABLES=glibc.malloc.mmap_max=0
     expect no "$opted_out" MALLOC_PERTURB_=85
-    expect no "$own" GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 done
