@@ -1,0 +1,54 @@
+#!/bin/sh
+# A buffer of 2 MiB under each of the kernel's settings that matter: how it accounts for address space, and
+# its mode of huge pages. Files of our own over those of /proc and /sys play them, in a mount namespace.
+#
+# usage: kernel_test.sh PROBE
+set -eu
+probe=$1
+overcommit=/proc/sys/vm/overcommit_memory
+modes=/sys/kernel/mm/transparent_hugepage/enabled
+if ! grep -qs '\[madvise\]' $modes; then
+    echo "skipped: the kernel's own mode of huge pages is not madvise"
+    exit 77
+fi
+if grep -qE 'Max (address space|data size) +[0-9]' /proc/self/limits; then
+    echo "skipped: address space is limited (ulimit -v, ulimit -d)"
+    exit 77
+fi
+for new in "unshare --mount" "unshare --mount --map-root-user"; do
+    if $new mount --bind /proc/version $overcommit 2> /dev/null; then
+        unshare=$new
+        break
+    fi
+done
+if [ -z "${unshare-}" ]; then
+    echo "skipped: this process may not have a mount namespace of its own"
+    exit 77
+fi
+
+played=$(mktemp "${TMPDIR:-/tmp}/dsaio-kernel-XXXXXX")
+trap 'rm -f "$played"' EXIT
+
+# expect HUGE FILE CONTENT: whether the buffer is on huge pages where the kernel's file has this content
+expect() {
+    echo "$3" > "$played"
+    status=0
+    found=$($unshare sh -c "mount --bind '$played' $2 && exec '$probe' 2") || status=$?
+    if [ "$status" -eq 77 ]; then
+        echo "skipped: $found"
+        exit 77
+    fi
+    if [ "$found" != "helpers no
+huge $1
+resident yes" ]; then
+        printf 'FAILED with "%s" in %s: expected huge %s, found\n%s\n' "$3" "$2" "$1" "$found"
+        exit 1
+    fi
+}
+
+expect yes $overcommit 0
+expect yes $overcommit 1
+expect no $overcommit 2
+expect no $overcommit ""
+expect yes $modes "[always] madvise never"
+expect no $modes "always madvise [never]"
