@@ -4,12 +4,10 @@
 #
 # usage: malloc_test.sh PROBE
 set -eu
+. "$(dirname "$0")/../support/require.sh"
 probe=$1
 jemalloc=$(/sbin/ldconfig -p | sed -n 's/.*libjemalloc\.so\.2 .*=> //p' | head -n 1)
-if [ -z "$jemalloc" ]; then
-    echo "skipped: jemalloc is missing; install libjemalloc2 (Debian, Ubuntu) or jemalloc (Fedora)"
-    exit 77
-fi
+[ -n "$jemalloc" ] || missing jemalloc libjemalloc2
 if grep -qs '\[always\]' /sys/kernel/mm/transparent_hugepage/enabled; then
     echo "skipped: the kernel uses huge pages unasked"
     exit 77
