@@ -1,4 +1,4 @@
-"""The command line: python -m deepspeed_aio_utils run|check|bench."""
+"""The command line: dsaio run|check|bench, or python -m deepspeed_aio_utils."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _count(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m deepspeed_aio_utils",
+        prog="dsaio" if Path(sys.argv[0]).name == "dsaio" else f"python -m {__package__}",
         description="Faster pinned memory for DeepSpeed's NVMe I/O, switched on without rebuilding it.",
     )
     commands = parser.add_subparsers(dest="command", required=True)

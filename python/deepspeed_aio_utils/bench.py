@@ -5,6 +5,7 @@ take turns, so that other load on the machine affects both.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -47,7 +48,10 @@ class _Worker:
             f"{__package__}.bench_worker",
             json.dumps({**asdict(settings), "activate": with_library}),
         ]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # The worker itself decides, also where DSAIO=1 would switch the library on in both.
+        environment = {**os.environ, "DSAIO": "0"}
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
         self.libraries: list[str] = self._read()
 
     def turn(self) -> dict[str, float]:

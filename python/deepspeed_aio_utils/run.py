@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import runpy
 import shutil
+import site
 import sys
 from pathlib import Path
 
 from .activation import activate
+from .report import stderr
 
-ON_STARTUP = Path(__file__).with_name("on_startup")
+STARTUP_FILE = f"{__package__}.pth"
 
 
 def run(command: list[str]) -> None:
@@ -21,14 +23,13 @@ def run(command: list[str]) -> None:
         if len(command) < 2:
             raise SystemExit("deepspeed_aio_utils run: -m needs the name of a module.")
         sys.argv = command[1:]
+        _set_first_path(os.getcwd())
         runpy.run_module(command[1], run_name="__main__", alter_sys=True)
     elif command[0].endswith(".py"):
         if not Path(command[0]).is_file():
             raise SystemExit(f"deepspeed_aio_utils run: there is no file {command[0]}.")
         sys.argv = command
-        if not getattr(sys.flags, "safe_path", False):
-            # `python -m` puts the current directory here, `python script.py` the script's.
-            sys.path[0] = str(Path(command[0]).resolve().parent)
+        _set_first_path(str(Path(command[0]).resolve().parent))
         runpy.run_path(command[0], run_name="__main__")
     else:
         # Such as ds_io, deepspeed or torchrun: a script with an interpreter of its own.
@@ -42,7 +43,18 @@ def run(command: list[str]) -> None:
         os.execv(program, command)
 
 
+def _set_first_path(directory: str) -> None:
+    """Puts there what Python would: here it has the directory of `dsaio`, or the current one."""
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = directory
+
+
 def _switch_on_in_children() -> None:
     """Makes each Python that this process starts switch the library on, too."""
-    entries = [str(ON_STARTUP)] + [e for e in os.environ.get("PYTHONPATH", "").split(os.pathsep) if e]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(entries))
+    os.environ["DSAIO"] = "1"
+    directories = [*site.getsitepackages(), site.getusersitepackages()]
+    if not any(Path(directory, STARTUP_FILE).is_file() for directory in directories):
+        stderr(
+            f"run: processes that this one starts are not switched on: {STARTUP_FILE} is not in "
+            f"site-packages. Install the package with pip, without --target."
+        )

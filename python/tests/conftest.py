@@ -45,7 +45,7 @@ def succeed(*command, **options):
 
 def clean_environment():
     """Without the caller's variables that change which Python code or which library is used."""
-    dropped = ("PYTHON", "LD_", "DSAIO_", "DS_", "TORCH_")
+    dropped = ("PYTHON", "LD_", "DSAIO", "DS_", "TORCH_")
     return {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
 
 
