@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 
 import pytest
-from conftest import UNSWITCHABLE
+from conftest import UNSWITCHABLE, Environment, virtual_environment
 
 from deepspeed_aio_utils.releases import NEWEST
 
@@ -36,8 +37,14 @@ def script(tmp_path):
     return file
 
 
-def run(environment, *arguments, **options):
-    return environment.run("-m", "deepspeed_aio_utils", "run", *arguments, **options)
+# The two ways to the command line.
+COMMANDS = ("-m", "deepspeed_aio_utils"), ("dsaio",)
+
+
+def run(environment, *arguments, command=COMMANDS[0], **options):
+    if command == ("dsaio",):
+        command = (environment.root / "bin" / "dsaio",)
+    return environment.run(*command, "run", *arguments, **options)
 
 
 def outcome(done):
@@ -51,16 +58,19 @@ def expect_on(found):
     assert found["child"] == "True"
 
 
-def test_a_script(environment, script):
-    found = outcome(run(environment, script, "--size", "1", "-m"))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_script(environment, script, command):
+    found = outcome(run(environment, script, "--size", "1", "-m", command=command))
     expect_on(found)
     assert found["argv"] == [str(script), "--size", "1", "-m"]
     assert found["path"] == str(script.parent)
 
 
-def test_a_module(environment, script):
-    found = outcome(run(environment, "-m", "train", "--size", cwd=script.parent))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_module(environment, script, command):
+    found = outcome(run(environment, "-m", "train", "--size", command=command, cwd=script.parent))
     assert found["on"] == "__main__" and found["child"] == "True"
+    assert found["path"] == str(script.parent)
     assert found["argv"] == [str(script), "--size"]
 
 
@@ -77,13 +87,15 @@ def test_the_script_alone_is_not_switched_on(environment, script):
     assert not found["on"] and not found["spawn"] and found["child"] == "False"
 
 
-def test_the_user_s_sitecustomize_is_imported(environment, tmp_path):
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "sitecustomize.py").write_text("import sys; sys.own_sitecustomize = True\n")
-    code = "import sys, deepspeed_aio_utils as d; print(sys.own_sitecustomize, d.active() is not None)"
-    done = run(environment, environment.python, "-c", code, PYTHONPATH=own)
-    assert (done.stdout.strip(), done.stderr) == ("True True", "")
+def test_outside_site_packages_the_script_alone_is_switched_on(environment, script, tmp_path):
+    # As `pip install --target` installs it: Python reads no start-up file there.
+    bare = Environment(tmp_path / "bare", environment.home)
+    virtual_environment(bare.root)
+    shutil.copytree(environment.package, tmp_path / "target" / environment.package.name)
+    done = run(bare, script, PYTHONPATH=tmp_path / "target")
+    found = json.loads(done.stdout)
+    assert found["on"] and found["child"] == "False"
+    assert "processes that this one starts are not switched on" in done.stderr
 
 
 def test_the_script_does_not_start_after_an_error(environment, script, ops):

@@ -3,7 +3,10 @@
 import re
 import zipfile
 
+import pytest
 from conftest import ROOT, Environment, pip, succeed, virtual_environment
+
+LIBRARIES = "libdeepspeed_aio_utils.so", "libdeepspeed_aio_common.so"
 
 
 def read(wheel, ending):
@@ -21,22 +24,23 @@ def test_one_wheel_fits_every_python_3_of_its_platform(wheel):
     assert "Requires-Dist" not in read(wheel, "/METADATA").decode()
 
 
-def test_it_holds_the_package_and_the_library_and_nothing_else(wheel):
+def test_it_holds_the_package_and_the_libraries_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     package = ROOT / "python" / "deepspeed_aio_utils"
     expected = {p.relative_to(package.parent).as_posix() for p in package.rglob("*.py")}
     texts = ("py.typed", "releases.txt", "symbols.txt", "symbols_common.txt")
-    for name in (*texts, "libdeepspeed_aio_utils.so"):
+    for name in (*texts, *LIBRARIES):
         expected.add(f"deepspeed_aio_utils/{name}")
-    assert names == expected
+    assert names == {*expected, "deepspeed_aio_utils.pth"}
 
 
-def test_the_library_is_the_one_that_programs_link_against(wheel, tmp_path):
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_the_libraries_are_those_that_programs_link_against(wheel, tmp_path, name):
     library = tmp_path / "library.so"
-    library.write_bytes(read(wheel, "/libdeepspeed_aio_utils.so"))
+    library.write_bytes(read(wheel, f"/{name}"))
     dynamic = succeed("readelf", "-dW", library)
-    assert "Library soname: [libdeepspeed_aio_utils.so]" in dynamic
+    assert f"Library soname: [{name}]" in dynamic
     needed = set(re.findall(r"Shared library: \[(.+?)\.so", dynamic))
     assert needed <= {"libc", "libm", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
     assert str(ROOT).encode() not in library.read_bytes()
@@ -45,11 +49,14 @@ def test_the_library_is_the_one_that_programs_link_against(wheel, tmp_path):
 def test_it_is_uninstalled_without_a_trace(wheel, tmp_path):
     environment = Environment(tmp_path / "environment", tmp_path)
     python = virtual_environment(environment.root)
+    (site_packages,) = environment.root.glob("lib/python3*/site-packages")
+    # pip removes a site-packages that nothing else is in.
+    (site_packages / "another.py").touch()
     before = set(environment.root.rglob("*"))
     pip(python, "install", "--no-deps", "--no-index", wheel)
     # Used, with bytecode written.
     code = "import deepspeed_aio_utils.auto, deepspeed_aio_utils.check"
-    assert environment.run("-c", code, PYTHONDONTWRITEBYTECODE="").returncode == 0
+    assert environment.run("-c", code, PYTHONDONTWRITEBYTECODE="", DSAIO=1).returncode == 0
     assert set(environment.root.rglob("*")) > before
     pip(python, "uninstall", "--yes", "deepspeed-aio-utils")
     assert set(environment.root.rglob("*")) == before
