@@ -57,7 +57,8 @@ def require_supported_release() -> str | None:
     """release(), or UnsupportedDeepSpeed."""
     found = release()
     if found is not None:
-        require_supported(found, package_directory("deepspeed"))
+        directory = package_directory("deepspeed")
+        require_supported(found, directory, Path(directory or "", "ops", "csrc"))
     return found
 
 

@@ -148,7 +148,7 @@ def main(command: list[str]) -> None:
             "usage, in a source tree of DeepSpeed: DS_BUILD_AIO=1 "
             "python -m deepspeed_aio_utils.op_builder setup.py bdist_wheel"
         )
-    require_supported((tree / "version.txt").read_text(encoding="utf-8").strip(), tree)
+    require_supported((tree / "version.txt").read_text(encoding="utf-8").strip(), tree, tree / "csrc")
     if sys.path[0] != str(tree):
         sys.path.insert(0, str(tree))
     from op_builder.all_ops import ALL_OPS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from . import sources
 from .errors import UnsupportedDeepSpeed
 
 
@@ -25,8 +26,29 @@ OLDEST, *_, NEWEST = sorted(ERAS, key=_numbers)
 REQUIREMENT = f"deepspeed>={OLDEST},<={NEWEST}"
 
 
-def require_supported(version: str, where: Path | None) -> None:
-    """Raises UnsupportedDeepSpeed unless this release shares the library's ABI."""
+def of_era(era: int) -> str:
+    """Its first and last release, in words."""
+    releases = [release for release, its_era in ERAS.items() if its_era == era]
+    return f"{releases[0]} to {releases[-1]}"
+
+
+def require_supported(version: str, where: Path | None, csrc: Path) -> None:
+    """Raises UnsupportedDeepSpeed unless it shares the libraries' ABI: by its sources, or where it was
+    installed without them, by its release number.
+    """
+    found = sources.checksums(csrc)
+    if found:
+        era, differing = sources.closest_era(found)
+        if differing:
+            raise UnsupportedDeepSpeed(
+                f"DeepSpeed {version} is not supported: its sources in {csrc} are those of no supported "
+                f"release. Compared with {of_era(era)}, which come closest, these differ: "
+                f"{', '.join(differing)}.",
+                f"Install DeepSpeed {OLDEST} to {NEWEST}, or a newer deepspeed-aio-utils, or leave the "
+                f"library off. If these files were changed after DeepSpeed was installed, it would replace "
+                f"the changes; to undo them, reinstall DeepSpeed.",
+            )
+        return
     numbers = _numbers(version)
     if not numbers:
         raise UnsupportedDeepSpeed(
@@ -37,5 +59,5 @@ def require_supported(version: str, where: Path | None) -> None:
     if not _numbers(OLDEST) <= numbers <= _numbers(NEWEST):
         raise UnsupportedDeepSpeed(
             f"DeepSpeed {version} is not supported: its objects may be laid out differently.",
-            f"Install DeepSpeed {OLDEST} to {NEWEST}, or remove the line that switches the library on.",
+            f"Install DeepSpeed {OLDEST} to {NEWEST}, or leave the library off.",
         )

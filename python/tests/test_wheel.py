@@ -29,7 +29,7 @@ def test_it_holds_the_package_and_the_libraries_and_nothing_else(wheel):
         names = {n for n in archive.namelist() if ".dist-info/" not in n}
     package = ROOT / "python" / "deepspeed_aio_utils"
     expected = {p.relative_to(package.parent).as_posix() for p in package.rglob("*.py")}
-    texts = ("py.typed", "releases.txt", "symbols.txt", "symbols_common.txt")
+    texts = ("py.typed", "releases.txt", "sources.txt", "symbols.txt", "symbols_common.txt")
     for name in (*texts, *LIBRARIES):
         expected.add(f"deepspeed_aio_utils/{name}")
     assert names == {*expected, "deepspeed_aio_utils.pth"}

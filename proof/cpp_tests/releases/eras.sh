@@ -1,8 +1,9 @@
 #!/bin/sh
-# All releases of an era have the same sources: those that this library replaces, and those of its
-# callers. eras.sha256 has their checksums, each after the number of its era.
+# All releases of an era have the same sources: those that the libraries replace, and their headers.
+# SOURCES (python/deepspeed_aio_utils/sources.txt) has their checksums, each after the number of its era.
+# For a release that differs this prints the lines that SOURCES would need, each after a "+".
 #
-# usage: eras.sh CHECKSUMS RELEASE ERA CSRC [RELEASE ERA CSRC]...
+# usage: eras.sh SOURCES RELEASE ERA CSRC [RELEASE ERA CSRC]...
 set -eu
 export LC_ALL=C
 checksums=$1

@@ -2,10 +2,10 @@
 # A new release is one more line in the list: with a made-up one in a copy, the release is the newest,
 # the last of its era, and compared with the era's checksums.
 #
-# usage: one_more_line.sh CMAKE RELEASES ERA CSRC    the last two of the newest release
+# usage: one_more_line.sh CMAKE RELEASES SOURCES ERA CSRC    the last two of the newest release
 set -eu
 here=$(dirname "$0")
-cmake=$1 releases=$2 era=$3 csrc=$4
+cmake=$1 releases=$2 sources=$3 era=$4 csrc=$5
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-releases-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 
@@ -53,5 +53,5 @@ expect "$(chosen '99.0.0')" '^RELEASE_IDS 99\.0\.0;$'
 expect "$(chosen 98.0.0)" 'DSAIO_RELEASES names 98\.0\.0'
 
 # Its sources are those of its era, and of no other.
-"$here/eras.sh" "$here/eras.sha256" 99.0.0 "$era" "$csrc"
-! "$here/eras.sh" "$here/eras.sha256" 99.0.0 $((era - 1)) "$csrc" > /dev/null
+"$here/eras.sh" "$sources" 99.0.0 "$era" "$csrc"
+! "$here/eras.sh" "$sources" 99.0.0 $((era - 1)) "$csrc" > /dev/null
