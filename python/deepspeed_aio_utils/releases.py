@@ -45,8 +45,8 @@ def require_supported(version: str, where: Path | None, csrc: Path) -> None:
                 f"release. Compared with {of_era(era)}, which come closest, these differ: "
                 f"{', '.join(differing)}.",
                 f"Install DeepSpeed {OLDEST} to {NEWEST}, or a newer deepspeed-aio-utils, or leave the "
-                f"library off. If these files were changed after DeepSpeed was installed, it would replace "
-                f"the changes; to undo them, reinstall DeepSpeed.",
+                f"library off. If these files were changed on this machine: it would take the place of the "
+                f"changes; to use it, reinstall DeepSpeed.",
             )
         return
     numbers = _numbers(version)
