@@ -44,9 +44,9 @@ def require_supported(version: str, where: Path | None, csrc: Path) -> None:
                 f"DeepSpeed {version} is not supported: its sources in {csrc} are those of no supported "
                 f"release. Compared with {of_era(era)}, which come closest, these differ: "
                 f"{', '.join(differing)}.",
-                f"Install DeepSpeed {OLDEST} to {NEWEST}, or a newer deepspeed-aio-utils, or leave the "
-                f"library off. If these files were changed on this machine: it would take the place of the "
-                f"changes; to use it, reinstall DeepSpeed.",
+                f"Install DeepSpeed {OLDEST} to {NEWEST}, or a newer deepspeed-aio-utils. If these files "
+                f"were edited on this machine, the library would replace the edits: reinstall DeepSpeed "
+                f"without them, or leave the library off.",
             )
         return
     numbers = _numbers(version)
