@@ -62,6 +62,12 @@ def test_ops_that_deepspeed_compiled(compiled, how):
     expect(compiled, answer, compiled.library if how == "activated" else None)
 
 
+def test_an_unmodified_script(compiled):
+    answer = compiled.move("original", DSAIO=1)
+    assert answer["active"]
+    expect(compiled, answer, compiled.library)
+
+
 def test_check(compiled):
     done = compiled.run("-m", "deepspeed_aio_utils", "check", "--json", "--dir", compiled.work)
     report = json.loads(done.stdout)
@@ -181,7 +187,8 @@ def test_ds_io(compiled):
 
 def test_bench(compiled):
     options = ["--json", "--dir", compiled.work, "--size", "64MiB", "--rounds", "2"]
-    done = compiled.run("-m", "deepspeed_aio_utils", "bench", *options)
+    # One of its processes is without the library all the same.
+    done = compiled.run("-m", "deepspeed_aio_utils", "bench", *options, DSAIO=1)
     assert done.returncode == 0, done.stdout + done.stderr
     turns = json.loads(done.stdout)["turns"]
     counts = {name: len(figures) for name, figures in turns.items()}

@@ -1,17 +1,18 @@
 """The contents of the wheel, where it can be installed, and that it is removed without a trace."""
 
 import re
+import sys
 import zipfile
 
 import pytest
-from conftest import ROOT, Environment, pip, succeed, virtual_environment
+from conftest import ROOT, Environment, clean_environment, pip, succeed, virtual_environment
 
 LIBRARIES = "libdeepspeed_aio_utils.so", "libdeepspeed_aio_common.so"
 
 
 def read(wheel, ending):
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = [n for n in archive.namelist() if n.endswith(ending)]
+        (name,) = [n for n in archive.namelist() if f"/{n}".endswith(ending)]
         return archive.read(name)
 
 
@@ -44,6 +45,16 @@ def test_the_libraries_are_those_that_programs_link_against(wheel, tmp_path, nam
     needed = set(re.findall(r"Shared library: \[(.+?)\.so", dynamic))
     assert needed <= {"libc", "libm", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
     assert str(ROOT).encode() not in library.read_bytes()
+
+
+def test_an_editable_installation_has_the_startup_file(wheel, tmp_path):
+    (source,) = (ROOT / "build" / "test" / "sdist").iterdir()
+    code = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment()}
+    succeed(sys.executable, "-c", code, tmp_path, cwd=source, env=env)
+    (editable,) = tmp_path.glob("*.whl")
+    startup_file = ROOT / "python" / "deepspeed_aio_utils.pth"
+    assert read(editable, "/deepspeed_aio_utils.pth") == startup_file.read_bytes()
 
 
 def test_it_is_uninstalled_without_a_trace(wheel, tmp_path):
