@@ -58,7 +58,7 @@ def require_supported_release() -> str | None:
     found = release()
     if found is not None:
         directory = package_directory("deepspeed")
-        require_supported(found, directory, Path(directory or "", "ops", "csrc"))
+        require_supported(found, directory, directory and directory / "ops" / "csrc")
     return found
 
 
