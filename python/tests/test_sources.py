@@ -63,3 +63,7 @@ def test_files_that_are_not_replaced_do_not_count(environment, site):
     (csrc / "aio" / "common" / "another.h").touch()
     (csrc / "pin_memory" / "deepspeed_pin_tensor.cpp").write_text("changed")
     assert switches_on(environment, PYTHONPATH=path) is True
+
+
+def test_every_era_has_sources():
+    assert set(sources._ERAS) == set(ERAS.values())
