@@ -16,10 +16,12 @@ from .activation import Activation, activate, active
 from .binding import Binding, bindings
 from .errors import (
     ActivationError,
+    AlreadyActive,
     LibraryUnavailable,
     NamesTaken,
     OpAlreadyLoaded,
     OpNotSwitchable,
+    TransferError,
     UnsupportedDeepSpeed,
 )
 from .library import library_path
@@ -27,11 +29,13 @@ from .library import library_path
 __all__ = [
     "Activation",
     "ActivationError",
+    "AlreadyActive",
     "Binding",
     "LibraryUnavailable",
     "NamesTaken",
     "OpAlreadyLoaded",
     "OpNotSwitchable",
+    "TransferError",
     "UnsupportedDeepSpeed",
     "activate",
     "active",

@@ -1,4 +1,4 @@
-"""Switches the library on: everything is checked first, then one dlopen does it."""
+"""Switches the libraries on: everything is checked first, then one dlopen of each does it."""
 
 from __future__ import annotations
 
@@ -8,60 +8,89 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import linker
-from .binding import bound_to_library, loaded_ops, why_not_switchable
+from . import completion, linker
+from .binding import bound_to_libraries, loaded_ops, why_not_switchable
 from .deepspeed_install import OpFile, kind_of, ops_on_disk, require_supported_release
 from .elf import NotElf, open_file
-from .errors import LibraryUnavailable, NamesTaken, OpAlreadyLoaded, OpNotSwitchable
+from .errors import AlreadyActive, LibraryUnavailable, NamesTaken, OpAlreadyLoaded, OpNotSwitchable
 from .library import library_path, version_of
-from .symbols import READABLE
+from .symbols import LIBRARIES, UTILS, Library
 
 
 @dataclass(frozen=True)
 class Activation:
     """What activate() did."""
 
-    library: Path
-    """The library that ops loaded from now on are bound to."""
+    libraries: tuple[Path, ...]
+    """The libraries that ops loaded from now on are bound to: that of requests and buffers, and with
+    `transfers` that of transfers."""
     version: str
-    """The library's own version."""
+    """The libraries' own version."""
+    errors: str
+    """What a failed transfer does: "raise" or "abort"."""
+    transfers: bool
+    """Whether the library of transfers is on."""
     deepspeed: str | None
     """The installed release of DeepSpeed, None without one."""
     ops: tuple[Path, ...]
     """The ops on disk that were checked; none if DeepSpeed has not compiled them yet."""
     already: bool = False
-    """Whether an earlier call had switched the library on."""
+    """Whether an earlier call had switched the libraries on."""
+
+    @property
+    def library(self) -> Path:
+        """The library of requests and buffers."""
+        return self.libraries[0]
 
     def __str__(self) -> str:
         when = "was already on" if self.already else "is on"
         deepspeed = f"DeepSpeed {self.deepspeed}" if self.deepspeed else "DeepSpeed, which is not installed"
-        return f"deepspeed_aio_utils {self.version} {when} for {deepspeed}: {self.library}"
+        if not self.transfers:
+            failures = "DeepSpeed's own transfers"
+        elif self.errors == "raise":
+            failures = "failed transfers raise TransferError"
+        else:
+            failures = "failed transfers abort"
+        files = ", ".join(map(str, self.libraries))
+        return f"deepspeed_aio_utils {self.version} {when} for {deepspeed}: {files} ({failures})"
 
 
 _lock = threading.Lock()
 _done: Activation | None = None
 
 
-def activate() -> Activation:
-    """Loads the library, so that the ops that DeepSpeed loads afterwards run on it.
+def activate(errors: str = "raise", transfers: bool = True) -> Activation:
+    """Loads the libraries, so that the ops that DeepSpeed loads afterwards run on them.
+
+    With errors="raise" a failed transfer raises a TransferError from the call of `aio_handle`,
+    `aio_read` or `aio_write` that learns of it; with errors="abort" it prints one line and aborts.
+    With transfers=False only the library of requests and buffers is loaded, and DeepSpeed's own code
+    moves the bytes.
 
     Call it before DeepSpeed loads its async_io and pin_memory ops: best at the top of the script. A
     second call changes nothing. Raises an ActivationError that says why it is not possible and what to
     do; the process is then as it was.
     """
     global _done
+    if errors not in ("raise", "abort"):
+        raise ValueError(f"errors is {errors!r}; it has to be 'raise' or 'abort'")
     with _lock:
         if _done is not None:
+            _check_same_settings(_done, errors, transfers)
             return replace(_done, already=True)
-        path = library_path()
+        libraries = LIBRARIES if transfers else (UTILS,)
+        paths = tuple(library_path(library) for library in libraries)
         release = require_supported_release()
-        _check_names_are_free(path)
-        _check_no_op_is_loaded()
+        for library in libraries:
+            _check_names_are_free(library)
+        _check_no_op_is_loaded(libraries)
         ops = ops_on_disk()
         for op in ops:
-            _check_op_is_switchable(op)
-        library = _load(path)
-        _done = Activation(path, version_of(library), release, tuple(op.path for op in ops))
+            _check_op_is_switchable(op, libraries)
+        version = _load_all(libraries)
+        if transfers and errors == "raise":
+            completion.install()
+        _done = Activation(paths, version, errors, transfers, release, tuple(op.path for op in ops))
         return _done
 
 
@@ -70,10 +99,20 @@ def active() -> Activation | None:
     return _done
 
 
-def _check_no_op_is_loaded() -> None:
+def _check_same_settings(done: Activation, errors: str, transfers: bool) -> None:
+    if (done.transfers, done.errors) != (transfers, errors):
+        raise AlreadyActive(
+            f"activate(errors={errors!r}, transfers={transfers}) was called, and the library is on with "
+            f"errors={done.errors!r} and transfers={done.transfers}.",
+            "It can be switched on once in a process: call activate() with these settings before anything "
+            "else does, such as deepspeed_aio_utils.auto, 'deepspeed_aio_utils run' or DSAIO=1.",
+        )
+
+
+def _check_no_op_is_loaded(libraries: tuple[Library, ...]) -> None:
     for op in loaded_ops():
-        # An op that was linked against the library is fine.
-        if not bound_to_library(op):
+        # An op that was linked against the libraries is fine.
+        if not bound_to_libraries(op, libraries):
             raise OpAlreadyLoaded(
                 f"{op.path} is loaded, and its calls are bound.",
                 "Switch the library on earlier: put 'import deepspeed_aio_utils.auto' at the top of "
@@ -82,12 +121,14 @@ def _check_no_op_is_loaded() -> None:
             )
 
 
-def _check_op_is_switchable(op: OpFile) -> None:
+def _check_op_is_switchable(op: OpFile, libraries: tuple[Library, ...]) -> None:
     # Another process is compiling it, and the file is half written.
     if not op.prebuilt and (op.path.parent / "lock").exists():
         return
     try:
-        reason = why_not_switchable(open_file(op.path), op.kind)
+        symbols = open_file(op.path)
+        reasons = (why_not_switchable(symbols, op.kind, library) for library in libraries)
+        reason = next(filter(None, reasons), None)
     except (OSError, NotElf) as error:
         reason = f"it cannot be read ({error})"
     if reason is None:
@@ -106,38 +147,53 @@ def _check_op_is_switchable(op: OpFile) -> None:
     raise OpNotSwitchable(f"{op.path} cannot be switched: {reason}.", remedy)
 
 
-def _providers() -> Iterator[tuple[str, Path | None]]:
+def _providers(library: Library) -> Iterator[tuple[str, Path | None]]:
     """Each function, and the file that an object loaded next would bind it to."""
-    for symbol, function in READABLE.items():
+    for symbol, function in library.readable.items():
         address = linker.global_address(symbol)
         yield function, None if address is None else linker.file_of(address)
 
 
-def _check_names_are_free(library: Path) -> None:
-    for function, provider in _providers():
+def _check_names_are_free(library: Library) -> None:
+    for function, provider in _providers(library):
         # DeepSpeed loads its pin_memory with RTLD_GLOBAL; _check_no_op_is_loaded() reports that.
-        if provider and not kind_of(provider) and not linker.same_file(provider, library):
+        if provider and not kind_of(provider) and not linker.same_file(provider, library.path):
             raise NamesTaken(
                 f"{provider} provides {function} to the whole process and comes before this library.",
                 "Remove it from LD_PRELOAD, or do not load it with RTLD_GLOBAL.",
             )
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def _load_all(libraries: tuple[Library, ...]) -> str:
+    """Loads the libraries, or none of them; the version."""
+    loaded: list[ctypes.CDLL] = []
     try:
-        library = linker.load_global(path)
+        for library in libraries:
+            loaded.append(_load(library))
+            _check_names_are_ours(library)
+    except BaseException:
+        for handle in reversed(loaded):
+            linker.unload(handle)
+        raise
+    return version_of(UTILS, loaded[0])
+
+
+def _load(library: Library) -> ctypes.CDLL:
+    try:
+        return linker.load_global(library.path)
     except OSError as error:
         raise LibraryUnavailable(
-            f"{path} cannot be loaded: {error}.",
+            f"{library.path} cannot be loaded: {error}.",
             "It may be built for another machine: build it on this one, with "
             "'pip install --force-reinstall .' in a checkout of its repository.",
         ) from error
-    for function, provider in _providers():
-        if not linker.same_file(provider, path):
-            linker.unload(library)
+
+
+def _check_names_are_ours(library: Library) -> None:
+    for function, provider in _providers(library):
+        if not linker.same_file(provider, library.path):
             raise NamesTaken(
-                f"After loading {path}, {function} is still that of {provider}.",
+                f"After loading {library.path}, {function} is still that of {provider}.",
                 "Something changes what the dynamic linker does (LD_PRELOAD, LD_AUDIT, a C library "
                 "other than glibc): start the script without it.",
             )
-    return library

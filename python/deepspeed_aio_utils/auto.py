@@ -3,6 +3,8 @@
 Import it before DeepSpeed. Raises deepspeed_aio_utils.ActivationError if that is not possible.
 """
 
-from . import activate
+from . import activate, active
 
-activate()
+# With whatever settings it was switched on before.
+if active() is None:
+    activate()

@@ -74,7 +74,7 @@ def _turn(op: Any, name: str, settings: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Loads the op, reports the libraries that it runs on, and takes turns until standard input ends."""
+    """Loads the op, reports whether it runs on the libraries, and takes turns until standard input ends."""
     settings: dict[str, Any] = json.loads(sys.argv[1])
     with report_stream() as out:
 
@@ -85,7 +85,7 @@ def main() -> None:
             activate()
         with quiet():
             op = load_op()
-        send(sorted({str(binding.library) for binding in bindings()}))
+        send(sorted({binding.ours for binding in bindings()}))
         with scratch_file(Path(settings["directory"])) as name:
             for _ in sys.stdin:
                 send(_turn(op, name, settings))

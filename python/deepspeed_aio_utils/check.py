@@ -10,7 +10,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from . import NOT_INSTALLED, __version__, linker, system_checks
+from . import NOT_INSTALLED, __version__, system_checks
 from .activation import Activation, activate
 from .binding import Binding, bindings
 from .deepspeed_install import ops_on_disk, package_directory, release
@@ -135,7 +135,7 @@ def _bindings(report: Report, found: list[Binding]) -> None:
 
 def _binding(binding: Binding) -> Line:
     name = f"  {binding.function}"
-    if linker.same_file(binding.library, library_path()):
+    if binding.ours:
         return Line(name, OK, "this library")
     if binding.lazy:
         value = "not bound yet; the op was loaded with lazy binding"

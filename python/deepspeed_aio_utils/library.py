@@ -1,4 +1,4 @@
-"""The shared library that comes with this package."""
+"""The shared libraries that come with this package."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pathlib import Path
 
 from .elf import MACHINES
 from .errors import LibraryUnavailable
-from .symbols import SONAME
+from .symbols import UTILS, Library
 
-LIBRARY = Path(__file__).with_name(SONAME)
 REINSTALL = (
     "Install it again: 'pip install --force-reinstall .' in a checkout of its repository, or its wheel."
 )
 
 
-def library_path() -> Path:
-    """LIBRARY; LibraryUnavailable if it does not exist, or not for this platform."""
+def library_path(library: Library = UTILS) -> Path:
+    """The library's file; LibraryUnavailable if it does not exist, or not for this platform."""
     if sys.platform != "linux" or platform.machine() not in MACHINES or sys.maxsize < 2**32:
         raise LibraryUnavailable(
             f"There is no library for {sys.platform} on {platform.machine()}; it exists for 64-bit "
             f"Linux on {' and '.join(MACHINES)}.",
             "DeepSpeed works with its own code: remove the line that switches the library on.",
         )
-    if not LIBRARY.is_file():
+    if not library.path.is_file():
         raise LibraryUnavailable(
-            f"{LIBRARY} is missing: this is the package's source, or a broken installation.", REINSTALL
+            f"{library.path} is missing: this is the package's source, or a broken installation.", REINSTALL
         )
-    return LIBRARY
+    return library.path
 
 
-def version_of(library: ctypes.CDLL) -> str:
+def version_of(library: Library, loaded: ctypes.CDLL) -> str:
     """The version that the library itself reports."""
-    library.dsaio_version.restype = ctypes.c_char_p
-    version: bytes = library.dsaio_version()
+    function = loaded[library.version_function]
+    function.restype = ctypes.c_char_p
+    version: bytes = function()
     return version.decode()

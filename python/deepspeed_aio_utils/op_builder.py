@@ -1,5 +1,6 @@
-"""DeepSpeed's builders of async_io and pin_memory, with this library in place of the sources that it
-replaces. For users who build ops themselves; DeepSpeed's files are not changed.
+"""DeepSpeed's builders of async_io and pin_memory, with the libraries in place of the sources that they
+replace. For users who build ops themselves; DeepSpeed's files are not changed. libaio is needed for its
+header alone.
 
 On first use (JIT), before anything else loads the ops:
 
@@ -19,12 +20,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .binding import bound_to_library, loaded_ops
+from .binding import bound_to_libraries, loaded_ops
 from .deepspeed_install import require_supported_release
 from .errors import ActivationError, OpAlreadyLoaded
+from .handles import complete
 from .library import library_path
 from .releases import require_supported
-from .symbols import SONAME
+from .symbols import LIBRARIES
 
 if TYPE_CHECKING:
     AsyncIOBuilder: Any
@@ -33,12 +35,17 @@ if TYPE_CHECKING:
 else:
     _Builder = object
 
-# The files whose functions are in the library.
-REPLACED = ("deepspeed_aio_utils.cpp", "page_alloc.cpp")
+# The files whose functions are in the libraries.
+REPLACED = (
+    "deepspeed_aio_utils.cpp",
+    "page_alloc.cpp",
+    "deepspeed_aio_common.cpp",
+    "deepspeed_aio_types.cpp",
+)
 
 
 def linked_with_library(builder: type) -> type:
-    """DeepSpeed's AsyncIOBuilder or PinMemoryBuilder, of any accelerator, with this library linked in.
+    """DeepSpeed's AsyncIOBuilder or PinMemoryBuilder, of any accelerator, with the libraries linked in.
 
     The new class is used as the old one: `load()`, `jit_load()`, `builder()`.
     """
@@ -54,6 +61,8 @@ def linked_with_library(builder: type) -> type:
                 linked_with_library(pin_memory)().load(verbose=verbose)
         module = original.load(self, verbose=verbose)
         _check_other_op_is_not_loaded(self.name)
+        if self.name == "async_io":
+            complete(module)
         return module
 
     # DeepSpeed's PinMemoryBuilder.load() calls super(type(self), self).load().
@@ -76,21 +85,18 @@ class _Linked(_Builder):  # type: ignore[misc]
         return [s for s in super().sources() if os.path.basename(s) not in REPLACED]
 
     def extra_ldflags(self) -> list[str]:
-        flags: list[str] = list(super().extra_ldflags())
+        flags: list[str] = [flag for flag in super().extra_ldflags() if flag != "-laio"]
         directory = str(library_path().parent)
-        if self.name.startswith("async_io") and "-laio" not in flags:
-            # DeepSpeed's CUDA builder omits it on a machine without CUDA.
-            flags.append("-laio")
-        flags += [f"-L{directory}", f"-l:{SONAME}"]
+        flags += [f"-L{directory}", *(f"-l:{library.soname}" for library in LIBRARIES)]
         if not self.jit_mode:
-            # The op is in deepspeed/ops/<folder>, and the library in a sibling of deepspeed.
+            # The op is in deepspeed/ops/<folder>, and the libraries in a sibling of deepspeed.
             flags.append("-Wl,-rpath,$ORIGIN/../../../deepspeed_aio_utils")
         flags.append(f"-Wl,-rpath,{directory}")
         return flags
 
     def builder(self) -> Any:
         extension = super().builder()
-        # DeepSpeed's CPU builder omits the linker flags here: its own op lacks even io_submit.
+        # DeepSpeed's CPU builder omits the linker flags here.
         given: list[str] = extension.extra_link_args
         given += [flag for flag in self.extra_ldflags() if flag and flag not in given]
         return extension
@@ -110,7 +116,7 @@ class _Linked(_Builder):  # type: ignore[misc]
 def _check_other_op_is_not_loaded(name: str) -> None:
     """Raises OpAlreadyLoaded if an op of that name runs on its own code."""
     for op in loaded_ops():
-        if op.path.name.startswith(name) and not bound_to_library(op):
+        if op.path.name.startswith(name) and not bound_to_libraries(op):
             raise OpAlreadyLoaded(
                 f"{op.path} is loaded, and it runs on DeepSpeed's own code.",
                 "If DeepSpeed was installed with DS_BUILD_OPS or DS_BUILD_AIO, build these ops with "

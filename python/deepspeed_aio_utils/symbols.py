@@ -1,29 +1,71 @@
-"""The symbols that the library and DeepSpeed's ops share, and the functions that they belong to."""
+"""The symbols that the two libraries and DeepSpeed's ops share, and the functions that they belong to."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-SONAME = "libdeepspeed_aio_utils.so"
+
+@dataclass(frozen=True)
+class Library:
+    """One of the package's two libraries, and the functions of DeepSpeed that it replaces."""
+
+    soname: str
+    readable: dict[str, str]
+    """The C++ function of each mangled name."""
+    called: frozenset[str]
+    """The functions that every supported release calls from another source file than the one that defines
+    them, so that a switchable op has a relocation for each."""
+    needed: dict[str, frozenset[str]]
+    """The functions that an op of this kind cannot do without."""
+    version_function: str
+    """The C function that returns its version."""
+
+    @property
+    def path(self) -> Path:
+        """The file, beside this package's modules."""
+        return Path(__file__).with_name(self.soname)
 
 
-def _read() -> dict[str, str]:
-    text = Path(__file__).with_name("symbols.txt").read_text(encoding="utf-8")
+def _read(name: str) -> dict[str, str]:
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     lines = (line.partition("#")[0].split() for line in text.splitlines())
     return {line[0]: line[1] for line in lines if len(line) == 2}
 
 
-# The C++ function of each mangled name.
-READABLE = _read()
+def _utils() -> Library:
+    readable = _read("symbols.txt")
+    allocator = "ds_page_aligned_alloc"
+    # No release calls get_fd_file_size from another file.
+    called = frozenset(readable.values()) - {"get_fd_file_size"}
+    # Up to era 3 (releases.txt) the allocator is in async_io, then in pin_memory.
+    needed = {"async_io": called - {allocator}, "pin_memory": frozenset({allocator})}
+    return Library("libdeepspeed_aio_utils.so", readable, called, needed, "dsaio_version")
 
-ALLOCATOR = "ds_page_aligned_alloc"
 
-# What every supported release calls from another source file than the one that defines it, so that a
-# switchable op has a relocation for it. No release calls get_fd_file_size like that.
-CALLED = frozenset(READABLE.values()) - {"get_fd_file_size"}
+def _common() -> Library:
+    called = frozenset(
+        {
+            "aio_context::aio_context",
+            "aio_context::~aio_context",
+            "deepspeed_aio_config_t::deepspeed_aio_config_t",
+            "do_aio_operation_overlap",
+            "do_aio_operation_sequential",
+            "open_file",
+            "report_file_error",
+            "validate_aio_operation",
+        }
+    )
+    needed = {"async_io": called}
+    readable = _read("symbols_common.txt")
+    return Library("libdeepspeed_aio_common.so", readable, called, needed, "dsaio_transfer_version")
 
-# What an op cannot do without. Up to era 3 (releases.txt) the allocator is in async_io, then in pin_memory.
-NEEDED = {
-    "async_io": CALLED - {ALLOCATOR},
-    "pin_memory": frozenset({ALLOCATOR}),
-}
+
+UTILS = _utils()
+"""Requests and page-locked buffers."""
+COMMON = _common()
+"""The transfers."""
+LIBRARIES = (UTILS, COMMON)
+
+# The library that has each function.
+LIBRARY_OF = {function: library for library in LIBRARIES for function in library.readable.values()}

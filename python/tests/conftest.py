@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tempfile
 import textwrap
@@ -18,10 +19,17 @@ from pathlib import Path
 import pytest
 
 from deepspeed_aio_utils.releases import NEWEST, OLDEST
+from deepspeed_aio_utils.symbols import COMMON, UTILS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Shared with the C++ tests, which install the same (proof/cpp_tests/cmake/Originals.cmake).
 ORIGINALS = ROOT / "build" / "test" / "originals"
+
+PROOF = ROOT / "proof" / "cpp_tests"
+LIBRARY_SOURCES = tuple(
+    PROOF / f"{name}.cpp" for name in ("load/op", "callers/unmodified", "support/direct_io_dir")
+)
+MODULE_SOURCES = (Path(__file__).with_name("stand_in") / "async_io.cpp",)
 
 # How an op may have been built so that it cannot be switched, and how the error names that.
 UNSWITCHABLE = {
@@ -89,7 +97,11 @@ class Environment:
 
     @property
     def library(self):
-        return self.package / "libdeepspeed_aio_utils.so"
+        return self.package / UTILS.soname
+
+    @property
+    def common(self):
+        return self.package / COMMON.soname
 
     def variables(self, **more):
         own = {"HOME": self.home, "PYTHONDONTWRITEBYTECODE": "1", **more}
@@ -152,14 +164,12 @@ class Ops:
         self.compiler = os.environ.get("CXX", "c++")
 
     @functools.cache  # noqa: B019  # there is one for the session
-    def objects(self, release, *flags):
-        csrc, proof = sources_of(release), ROOT / "proof/cpp_tests"
+    def objects(self, release, *flags, ours=LIBRARY_SOURCES):
+        csrc = sources_of(release)
         aio = csrc / "aio/common"
         sources = [aio / f"deepspeed_aio_{name}.cpp" for name in ("utils", "common", "types")]
-        sources += csrc.glob("pin_memory/page_alloc.cpp")
-        ours = "load/op", "callers/unmodified", "support/direct_io_dir"
-        sources += [proof / f"{name}.cpp" for name in ours]
-        options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", proof, "-I", aio, *flags]
+        sources += [*csrc.glob("pin_memory/page_alloc.cpp"), *ours]
+        options = ["-std=c++17", "-O0", "-fPIC", "-w", "-I", PROOF, "-I", aio, *flags]
         directory = Path(tempfile.mkdtemp(dir=self.directory))
 
         def compile_one(source):
@@ -171,14 +181,24 @@ class Ops:
             return list(pool.map(compile_one, sources))
 
     @functools.cache  # noqa: B019
-    def link(self, release, *flags, kind="async_io", without=()):
-        """An op; flags for the compiler begin with -f."""
-        objects = self.objects(release, *(flag for flag in flags if flag.startswith("-f")))
+    def link(self, release, *flags, kind="async_io", without=(), ours=LIBRARY_SOURCES):
+        """An op; flags for the compiler begin with -f, -I or -D."""
+        compiler = [flag for flag in flags if flag.startswith(("-f", "-I", "-D"))]
+        objects = self.objects(release, *compiler, ours=ours)
         target = Path(tempfile.mkdtemp(dir=self.directory)) / kind / f"{kind}.so"
         target.parent.mkdir()
         objects = [file for file in objects if file.stem not in without]
         succeed(self.compiler, "-shared", *objects, "-o", target, *flags, "-laio", "-ldl")
         return target
+
+    def module(self, release, *flags, **options):
+        """An op that Python imports, with an aio_handle."""
+        pybind11 = pytest.importorskip("pybind11")
+        paths = sysconfig.get_path("include"), pybind11.get_include()
+        if not Path(paths[0], "Python.h").exists():
+            pytest.skip(f"there is no Python.h in {paths[0]}; Debian's package is python3-dev")
+        include = [f"-I{path}" for path in paths]
+        return self.link(release, *include, *flags, ours=MODULE_SOURCES, **options)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ import re
 import pytest
 from conftest import UNSWITCHABLE, run
 
+from deepspeed_aio_utils.op_builder import REPLACED
 from deepspeed_aio_utils.releases import NEWEST
+from deepspeed_aio_utils.symbols import LIBRARIES
 
 BIND = """
 import ctypes, json, os, sys
@@ -23,11 +25,12 @@ else:
     library = ctypes.CDLL(op)
 found = {b.function: [str(b.library), b.lazy] for b in deepspeed_aio_utils.bindings()}
 (loaded,) = binding.loaded_ops()
-print(json.dumps([found, binding.bound_to_library(loaded)]))
+print(json.dumps([found, binding.bound_to_libraries(loaded)]))
 """
 
-# Called by DeepSpeed's sources, or by the stand-in, from another file than the one that defines them.
-FUNCTIONS = {
+# Called by DeepSpeed's sources, or by the stand-in, from another file than the one that defines them, or
+# in a way that leaves it to the dynamic linker all the same.
+UTILS_FUNCTIONS = {
     "ds_page_aligned_alloc",
     "get_file_size",
     "io_prep_context::io_prep_context",
@@ -36,6 +39,23 @@ FUNCTIONS = {
     "io_prep_generator::prep_iocbs",
     "io_xfer_ctxt::io_xfer_ctxt",
 }
+COMMON_FUNCTIONS = {
+    "aio_context::aio_context",
+    "aio_context::~aio_context",
+    "deepspeed_aio_config_t::deepspeed_aio_config_t",
+    "do_aio_operation_overlap",
+    "do_aio_operation_sequential",
+    "open_file",
+    "regular_read",
+    "report_file_error",
+    "validate_aio_operation",
+}
+
+
+def on_libraries(environment):
+    """Each function, bound to the library that has it."""
+    found = {function: [str(environment.library), False] for function in UTILS_FUNCTIONS}
+    return {**found, **{function: [str(environment.common), False] for function in COMMON_FUNCTIONS}}
 
 
 @pytest.mark.parametrize("mode", ["activate", "never"])
@@ -43,16 +63,17 @@ def test_bindings_are_those_of_the_dynamic_linker(environment, ops, release, mod
     op = ops.link(release)
     log = {"LD_DEBUG": "bindings", "LD_DEBUG_OUTPUT": tmp_path / "log"}
     found, on_library = environment.code(BIND, mode, op, **log)
-    target = str(environment.library if mode == "activate" else op)
-    assert found == {function: [target, False] for function in FUNCTIONS}
+    expected = on_libraries(environment)
+    if mode == "never":
+        expected = {function: [str(op), False] for function in expected}
+    assert found == expected
     assert on_library == (mode == "activate")
     text = "".join(p.read_text() for p in tmp_path.glob("log.*"))
     line = rf"binding file {re.escape(str(op))} \[0\] to (\S+) \[0\]: normal symbol `(_Z\w+)'"
     files, mangled = zip(*re.findall(line, text))
     functions = [name.split("(")[0] for name in run("c++filt", *mangled).stdout.splitlines()]
-    assert {f: file for f, file in zip(functions, files) if f in FUNCTIONS} == dict.fromkeys(
-        FUNCTIONS, target
-    )
+    reported = {f: [file, False] for f, file in zip(functions, files) if f in expected}
+    assert reported == expected
 
 
 @pytest.mark.parametrize("how", UNSWITCHABLE)
@@ -60,7 +81,9 @@ def test_an_op_that_calls_its_own_code(environment, ops, how):
     op = ops.link(NEWEST, UNSWITCHABLE[how][0])
     found, on_library = environment.code(BIND, "activate", op)
     # An op without visible symbols should have what every async_io has.
-    assert set(found) == (FUNCTIONS - {"ds_page_aligned_alloc"} if how == "hidden" else FUNCTIONS)
+    functions = UTILS_FUNCTIONS | COMMON_FUNCTIONS
+    hidden = functions - {"ds_page_aligned_alloc", "regular_read"}
+    assert set(found) == (hidden if how == "hidden" else functions - {"regular_read"})
     # -Bsymbolic keeps relocations of addresses that are taken, and binds them to the op.
     assert {library for library, _ in found.values()} <= {"None", str(op)}
     assert not on_library
@@ -75,10 +98,11 @@ def test_a_slot_that_is_not_bound_yet(environment, ops):
 @pytest.mark.parametrize("mode", ["activate", "never"])
 def test_an_op_linked_against_the_library(environment, ops, mode):
     directory = environment.library.parent
-    flags = (f"-L{directory}", "-l:libdeepspeed_aio_utils.so", f"-Wl,-rpath,{directory}")
-    op = ops.link(NEWEST, *flags, without=("deepspeed_aio_utils", "page_alloc"))
+    names = [f"-l:{library.soname}" for library in LIBRARIES]
+    flags = (f"-L{directory}", *names, f"-Wl,-rpath,{directory}")
+    op = ops.link(NEWEST, *flags, without=tuple(name[:-4] for name in REPLACED))
     found, on_library = environment.code(BIND, mode, op)
-    assert found == {function: [str(environment.library), False] for function in FUNCTIONS}
+    assert found == {f: bound for f, bound in on_libraries(environment).items() if f != "regular_read"}
     assert on_library
 
 
@@ -107,9 +131,10 @@ def test_a_symbol_of_an_unloaded_library_has_no_address(environment):
         addresses = []
         for _ in range(2):
             handle = linker.load_global(library.library_path())
-            addresses.append([linker.global_address(name) is not None for name in symbols.READABLE])
+            names = symbols.UTILS.readable
+            addresses.append([linker.global_address(name) is not None for name in names])
             linker.unload(handle)
-            addresses.append([linker.global_address(name) is not None for name in symbols.READABLE])
+            addresses.append([linker.global_address(name) is not None for name in names])
         print(json.dumps([sorted(set(found)) for found in addresses]))
         """)
     assert found == [[True], [False], [True], [False]]

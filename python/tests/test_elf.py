@@ -9,7 +9,7 @@ from conftest import run, succeed
 
 from deepspeed_aio_utils import elf, linker
 from deepspeed_aio_utils.releases import NEWEST
-from deepspeed_aio_utils.symbols import READABLE
+from deepspeed_aio_utils.symbols import LIBRARIES, UTILS
 
 
 def defined(path):
@@ -26,10 +26,12 @@ def relocations(path):
     return {(symbol, int(offset, 16)) for offset, symbol in found}
 
 
-def test_the_table_of_symbols_is_what_the_library_exports(installed):
-    assert set(READABLE) == {name for name in defined(installed.library) if not name.startswith("dsaio_")}
-    demangled = run("c++filt", *READABLE).stdout.splitlines()
-    assert [name.split("(")[0] for name in demangled] == list(READABLE.values())
+@pytest.mark.parametrize("library", LIBRARIES, ids=["utils", "common"])
+def test_the_table_of_symbols_is_what_the_library_exports(installed, library):
+    exported = defined(installed.package / library.soname)
+    assert set(library.readable) == {name for name in exported if not name.startswith("dsaio_")}
+    demangled = run("c++filt", *library.readable).stdout.splitlines()
+    assert [name.split("(")[0] for name in demangled] == list(library.readable.values())
 
 
 @pytest.mark.parametrize("flags", ["", "-Wl,--hash-style=sysv", "-Wl,--hash-style=gnu -s"])
@@ -53,7 +55,7 @@ def test_memory_and_file_are_read_alike(ops):
     ctypes.CDLL(str(op))
     (loaded,) = [o for o in linker.loaded() if o.path == op]
     in_memory, in_file = loaded.shared_object, elf.open_file(op)
-    names = frozenset(READABLE)
+    names = frozenset(UTILS.readable)
     assert in_memory.needed == in_file.needed
     assert in_memory.slots(names) == in_file.slots(names)
     assert all(in_memory.address_of(name) == in_file.address_of(name) for name in names)

@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT, UNSWITCHABLE, fake_release
 
 from deepspeed_aio_utils.releases import NEWEST, OLDEST
+from deepspeed_aio_utils.symbols import LIBRARIES
 
 # Prints the exception's name and text, or "on"; then whether anything of the library is in the process.
 TRY = """
@@ -21,7 +22,7 @@ try:
 except d.ActivationError as error:
     assert str(error) == f"{error.reason} {error.remedy}" and d.active() is None
     outcome = [type(error).__name__, error.reason, error.remedy]
-loaded = any("libdeepspeed_aio_utils.so" in line for line in open("/proc/self/maps"))
+loaded = any("libdeepspeed_aio_" in line for line in open("/proc/self/maps"))
 print(json.dumps([*outcome, loaded]))
 """
 
@@ -200,11 +201,12 @@ def test_a_platform_without_the_library(environment, patch):
     assert "LibraryUnavailable: There is no library for " in done.stderr
 
 
+@pytest.mark.parametrize("name", [library.soname for library in LIBRARIES])
 @pytest.mark.parametrize("state", ["missing", "of another machine"])
-def test_a_package_without_a_usable_library(environment, tmp_path, state):
+def test_a_package_without_a_usable_library(environment, tmp_path, state, name):
     copy = tmp_path / "site" / "deepspeed_aio_utils"
     shutil.copytree(environment.package, copy)
-    library = copy / "libdeepspeed_aio_utils.so"
+    library = copy / name
     if state == "missing":
         library.unlink()
     else:
@@ -212,7 +214,7 @@ def test_a_package_without_a_usable_library(environment, tmp_path, state):
         content[18] ^= 0xFF  # e_machine
         library.write_bytes(content)
     name, reason, _ = fails(environment, PYTHONPATH=tmp_path / "site")
-    assert name == "LibraryUnavailable" and str(copy) in reason
+    assert name == "LibraryUnavailable" and str(library) in reason
 
 
 def test_another_library_that_comes_first(environment, ops, tmp_path):

@@ -1,0 +1,166 @@
+"""async_io's `aio_handle`, `aio_read` and `aio_write`, with failed transfers as exceptions."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import functools
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .errors import TransferError
+from .recorder import Recorder
+from .transfer_call import FUNCTIONS, METHODS, TransferCall
+
+
+class _Transfers:
+    """The transfers of one handle: how many have not been waited for, and their failures."""
+
+    def __init__(self) -> None:
+        self.recorder = Recorder()
+        # A call and the failures that it learns of belong together, whatever other threads do.
+        self.lock = threading.RLock()
+        self.pending = 0
+        self.threads = 1
+        self._process = os.getpid()
+
+    def call(self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any) -> int:
+        """The method's result, or a TransferError once nothing is pending."""
+        with self.lock:
+            problem = call.problem(args, named, self.threads)
+            result = -1
+            if problem is None:
+                with self.recorder:
+                    result = method(handle, *args, **named)
+            if result == 0 and call.parallel:  # submitted; wait() will say whether it failed
+                self.pending += 1
+                return result
+            if result > 0:  # DeepSpeed waited for everything that was pending
+                self.pending = 0
+            failures: list[TransferError] = []
+            if result == -1:
+                self.wait(handle)
+                failures = [problem] if problem is not None else []
+            failures = self.recorder.take() + failures
+            if result == -1 and not failures:
+                failures = [_unexplained(call, args, named)]
+            _raise(failures)
+            return result
+
+    def wait(self, handle: Any) -> int:
+        """Waits for what is pending, and for nothing where nothing is: DeepSpeed would assert that. The
+        number of transfers that were."""
+        if self.pending == 0 or self._process != os.getpid():
+            return 0
+        completed: int = type(handle)._original.wait(handle)
+        self.pending = 0
+        return completed
+
+    def finish(self, handle: Any) -> None:
+        """Waits for what is pending, and prints the failures that nobody will take any more."""
+        with self.lock:
+            self.wait(handle)
+            for failure in self.recorder.take():
+                print(f"deepspeed_aio_utils: {failure}", file=sys.stderr, flush=True)
+
+
+def _unexplained(call: TransferCall, args: Any, named: Any) -> TransferError:
+    return call.error(args, named, errno.EIO, "DeepSpeed did not say why; see its messages")
+
+
+def _raise(failures: list[TransferError]) -> None:
+    if failures:
+        first, *others = failures
+        first.others = tuple(others)
+        raise first
+
+
+_alive: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish_all() -> None:
+    for handle in list(_alive):
+        handle._transfers.finish(handle)
+
+
+def raising_handle(original: Any) -> type:
+    """A subclass of DeepSpeed's `aio_handle` that raises a TransferError where a transfer failed."""
+
+    class Meta(type(original)):  # type: ignore[misc]
+        # Handles that were made before, and classes derived from the original, are of this class, too.
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, original) if cls is handle else super().__instancecheck__(instance)
+
+        def __subclasscheck__(cls, other: type) -> bool:
+            return issubclass(other, original) if cls is handle else super().__subclasscheck__(other)
+
+    def __init__(self: Any, *args: Any, **named: Any) -> None:
+        transfers = _Transfers()
+        with transfers.recorder:
+            original.__init__(self, *args, **named)
+        transfers.threads = original.get_intra_op_parallelism(self)
+        self._transfers = transfers
+        _alive.add(self)
+
+    def __del__(self: Any) -> None:
+        # Before DeepSpeed's destructor, which asserts that nothing is pending.
+        if hasattr(self, "_transfers"):
+            self._transfers.finish(self)
+
+    def wait(self: Any) -> int:
+        with self._transfers.lock:
+            completed: int = self._transfers.wait(self)
+            _raise(self._transfers.recorder.take())
+            return completed
+
+    members: dict[str, Any] = {
+        "_original": original,
+        "__init__": functools.wraps(original.__init__)(__init__),
+        "__del__": __del__,
+        "wait": functools.wraps(original.wait)(wait),
+        **{name: _raising_method(getattr(original, name), call) for name, call in METHODS.items()},
+        **{name: getattr(original, name) for name in ("__doc__", "__module__", "__qualname__")},
+    }
+    handle = Meta(original.__name__, (original,), members)
+    return handle
+
+
+def _raising_method(original: Callable[..., int], call: TransferCall) -> Callable[..., int]:
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **named: Any) -> int:
+        result: int = self._transfers.call(call, original, self, args, named)
+        return result
+
+    return method
+
+
+def _raising_function(original: Callable[..., int], call: TransferCall) -> Callable[..., int]:
+    @functools.wraps(original)
+    def function(*args: Any, **named: Any) -> int:
+        problem = call.problem(args, named, 1)
+        _raise([problem] if problem is not None else [])
+        # The call constructs a context of its own on this thread.
+        recorder = Recorder()
+        with recorder:
+            result = original(*args, **named)
+        failures = recorder.take()
+        if result == -1 and not failures:
+            failures = [_unexplained(call, args, named)]
+        _raise(failures)
+        return result
+
+    return function
+
+
+def complete(module: Any) -> None:
+    """Makes failed transfers of an async_io module exceptions, of handles made from now on."""
+    if hasattr(module.aio_handle, "_original"):
+        return
+    module.aio_handle = raising_handle(module.aio_handle)
+    for name, call in FUNCTIONS.items():
+        setattr(module, name, _raising_function(getattr(module, name), call))
