@@ -181,9 +181,38 @@ int dsaio_recorder_leave(const struct dsaio_recorder *recorder);
 ///         with `*failure` unchanged.
 int dsaio_recorder_next(const struct dsaio_recorder *recorder, struct dsaio_failure *failure);
 
+/// Takes a notice out of a recorder: where the kernel has no room for as many requests as contexts of the
+/// recorder were to have (fs.aio-max-nr), a sentence that says so and what can be done.
+///
+/// @param recorder  the recorder
+/// @param text      receives the sentence, which ends in a zero byte and is cut where it is too long
+/// @param size      bytes of `text`; DSAIO_MESSAGE_SIZE is enough
+///
+/// @return 1 with the sentence in `*text`; 0 where there is none, -EFAULT for a null pointer and -EINVAL
+///         for a size of 0, with `*text` unchanged.
+int dsaio_recorder_notice(const struct dsaio_recorder *recorder,
+                          char *text,
+                          size_t size);
+
+/// Keeps the files that open_file() opens from now on, on threads that have entered the recorder, for
+/// dsaio_recorder_next_file().
+///
+/// @param recorder  the recorder
+///
+/// @return 0, or -EFAULT for a null pointer.
+int dsaio_recorder_keep_files(const struct dsaio_recorder *recorder);
+
+/// Takes the number of the file that was opened first out of a recorder. Whoever opened it may have
+/// closed it since.
+///
+/// @param recorder  the recorder
+///
+/// @return the file; -ENOENT where there is none, and -EFAULT for a null pointer.
+int dsaio_recorder_next_file(const struct dsaio_recorder *recorder);
+
 /// Releases a recorder.
 ///
-/// Failures that nobody took are printed, one line each. Contexts that still belong to the recorder
+/// Failures and a notice that nobody took are printed, one line each. Contexts that still belong to the recorder
 /// end the process with a line when a transfer fails, as all others do.
 ///
 /// @param recorder  the recorder; null does nothing

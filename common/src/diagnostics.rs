@@ -1,5 +1,6 @@
 //! Lines on stderr.
 
+use crate::record;
 use dsaio::engine::Queue;
 use std::fmt::Display;
 use std::io::Write;
@@ -23,10 +24,13 @@ pub(crate) fn abort(text: impl Display) -> ! {
     std::process::abort()
 }
 
-/// Says, once per process, that the kernel gave a queue less than was asked for.
+/// Says that the kernel gave a queue less than was asked for: to the thread's recorder, or on stderr, once
+/// per process.
 pub(crate) fn queue_notice(queue: &Queue) {
     static SAID: Once = Once::new();
-    if let Some(notice) = queue.notice() {
-        SAID.call_once(|| line(notice));
+    let Some(notice) = queue.notice() else { return };
+    match record::current() {
+        Some(recorder) => recorder.record_notice(notice),
+        None => SAID.call_once(|| line(notice)),
     }
 }

@@ -10,6 +10,7 @@ use dsaio::Operation;
 use dsaio::engine::TransferError;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ffi::c_int;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -64,6 +65,10 @@ pub(crate) struct Recorder {
 #[derive(Debug, Default)]
 struct State {
     failures: VecDeque<Failure>,
+    /// The oldest that was not taken: the contexts of one handle all say the same.
+    notice: Option<String>,
+    /// What open_file() opened, where somebody wants to know.
+    files: Option<VecDeque<c_int>>,
     closed: bool,
 }
 
@@ -90,6 +95,33 @@ impl Recorder {
     /// Takes the oldest failure.
     pub(crate) fn next(&self) -> Option<Failure> {
         self.state().failures.pop_front()
+    }
+
+    /// Records what the program should know though nothing failed.
+    pub(crate) fn record_notice(&self, text: &str) {
+        self.state().notice.get_or_insert_with(|| text.to_owned());
+    }
+
+    /// Takes the notice.
+    pub(crate) fn notice(&self) -> Option<String> {
+        self.state().notice.take()
+    }
+
+    /// From now on files that are opened are kept.
+    pub(crate) fn keep_files(&self) {
+        self.state().files.get_or_insert_default();
+    }
+
+    /// Keeps the number of a file that was opened, if files are kept.
+    pub(crate) fn opened(&self, fd: c_int) {
+        if let Some(files) = &mut self.state().files {
+            files.push_back(fd);
+        }
+    }
+
+    /// Takes the oldest file.
+    pub(crate) fn next_file(&self) -> Option<c_int> {
+        self.state().files.as_mut()?.pop_front()
     }
 
     /// From now on nobody reads what is recorded. Returns what is there and was not read.
@@ -154,6 +186,20 @@ mod tests {
         assert_eq!(recorder.next(), Some(failure(2)));
         assert_eq!(recorder.next(), Some(failure(3)));
         assert_eq!(recorder.next(), None);
+    }
+
+    #[test]
+    fn files_are_kept_from_when_they_are_asked_for() {
+        let recorder = Recorder::default();
+        recorder.opened(3);
+        assert_eq!(recorder.next_file(), None);
+        recorder.keep_files();
+        recorder.opened(4);
+        recorder.keep_files();
+        recorder.opened(5);
+        assert_eq!(recorder.next_file(), Some(4));
+        assert_eq!(recorder.next_file(), Some(5));
+        assert_eq!(recorder.next_file(), None);
     }
 
     #[test]

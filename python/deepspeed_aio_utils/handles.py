@@ -8,10 +8,12 @@ import functools
 import os
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .descriptor_leak import wait_leaks_files
 from .errors import TransferError
 from .recorder import Recorder
 from .transfer_call import FUNCTIONS, METHODS, TransferCall
@@ -21,7 +23,10 @@ class _Transfers:
     """The transfers of one handle: how many have not been waited for, and their failures."""
 
     def __init__(self) -> None:
-        self.recorder = Recorder()
+        # Where DeepSpeed's wait() does not close the files of transfers, it is done here.
+        self._leaks = wait_leaks_files()
+        self._files: list[int] = []
+        self.recorder = Recorder(keep_files=self._leaks)
         # A call and the failures that it learns of belong together, whatever other threads do.
         self.lock = threading.RLock()
         self.pending = 0
@@ -36,11 +41,15 @@ class _Transfers:
             if problem is None:
                 with self.recorder:
                     result = method(handle, *args, **named)
+                if self._leaks:
+                    opened = self.recorder.take_files()
+                    # The other calls close what they open.
+                    self._files += opened if call.parallel else []
             if result == 0 and call.parallel:  # submitted; wait() will say whether it failed
                 self.pending += 1
                 return result
             if result > 0:  # DeepSpeed waited for everything that was pending
-                self.pending = 0
+                self._nothing_is_pending()
             failures: list[TransferError] = []
             if result == -1:
                 self.wait(handle)
@@ -57,8 +66,13 @@ class _Transfers:
         if self.pending == 0 or self._process != os.getpid():
             return 0
         completed: int = type(handle)._original.wait(handle)
-        self.pending = 0
+        self._nothing_is_pending()
         return completed
+
+    def _nothing_is_pending(self) -> None:
+        self.pending = 0
+        while self._files:
+            os.close(self._files.pop())
 
     def finish(self, handle: Any) -> None:
         """Waits for what is pending, and prints the failures that nobody will take any more."""
@@ -79,12 +93,19 @@ def _raise(failures: list[TransferError]) -> None:
         raise first
 
 
-_alive: weakref.WeakSet[Any] = weakref.WeakSet()
+def _warn(recorder: Recorder) -> None:
+    notice = recorder.take_notice()
+    if notice is not None:
+        warnings.warn(notice, RuntimeWarning, stacklevel=3)
+
+
+# By id(), because a handle of a derived class need not have a hash.
+_alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 @atexit.register
 def _finish_all() -> None:
-    for handle in list(_alive):
+    for handle in list(_alive.values()):
         handle._transfers.finish(handle)
 
 
@@ -105,7 +126,8 @@ def raising_handle(original: Any) -> type:
             original.__init__(self, *args, **named)
         transfers.threads = original.get_intra_op_parallelism(self)
         self._transfers = transfers
-        _alive.add(self)
+        _alive[id(self)] = self
+        _warn(transfers.recorder)
 
     def __del__(self: Any) -> None:
         # Before DeepSpeed's destructor, which asserts that nothing is pending.
@@ -148,6 +170,7 @@ def _raising_function(original: Callable[..., int], call: TransferCall) -> Calla
         recorder = Recorder()
         with recorder:
             result = original(*args, **named)
+        _warn(recorder)
         failures = recorder.take()
         if result == -1 and not failures:
             failures = [_unexplained(call, args, named)]

@@ -32,6 +32,9 @@ def _library() -> ctypes.CDLL:
     library.dsaio_recorder_enter.argtypes = [pointer]
     library.dsaio_recorder_leave.argtypes = [pointer]
     library.dsaio_recorder_next.argtypes = [pointer, ctypes.POINTER(_Failure)]
+    library.dsaio_recorder_notice.argtypes = [pointer, ctypes.c_char_p, ctypes.c_size_t]
+    library.dsaio_recorder_keep_files.argtypes = [pointer]
+    library.dsaio_recorder_next_file.argtypes = [pointer]
     library.dsaio_recorder_free.argtypes = [pointer]
     library.dsaio_recorder_free.restype = None
     return library
@@ -41,10 +44,12 @@ class Recorder:
     """Takes the failures of the `aio_context`s that a thread constructs, and of the files that it opens,
     inside `with recorder:`."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_files: bool = False) -> None:
         self._library = _library()
         self._pointer = ctypes.c_void_p()
         self._library.dsaio_recorder_new(ctypes.byref(self._pointer))
+        if keep_files:
+            self._library.dsaio_recorder_keep_files(self._pointer)
 
     def __enter__(self) -> None:
         self._library.dsaio_recorder_enter(self._pointer)
@@ -69,6 +74,17 @@ class Recorder:
                 )
             )
         return taken
+
+    def take_notice(self) -> str | None:
+        """A sentence about contexts for which the kernel had too little room; None if it had enough."""
+        text = ctypes.create_string_buffer(_Failure.message.size)
+        if self._library.dsaio_recorder_notice(self._pointer, text, len(text)) != 1:
+            return None
+        return text.value.decode(errors="replace")
+
+    def take_files(self) -> list[int]:
+        """The files that open_file() opened since the last call; none without `keep_files`."""
+        return list(iter(lambda: max(self._library.dsaio_recorder_next_file(self._pointer), -1), -1))
 
     def __del__(self) -> None:
         # Prints the failures that nobody took.

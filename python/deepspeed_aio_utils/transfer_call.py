@@ -27,6 +27,8 @@ class TransferCall:
     def problem(self, args: tuple[Any, ...], named: Mapping[str, Any], threads: int) -> TransferError | None:
         """Why DeepSpeed would assert, or return -1; None where it has to be tried."""
         name, offset, num_bytes = self._where(args, named)
+        if num_bytes is None:
+            return None
         if self.parallel and num_bytes % threads:
             return self.error(
                 args,
@@ -64,14 +66,15 @@ class TransferCall:
         self, args: tuple[Any, ...], named: Mapping[str, Any], number: int, reason: str
     ) -> TransferError:
         """That this call moved nothing, for a reason."""
-        name, offset, num_bytes = self._where(args, named)
+        name, offset, size = self._where(args, named)
+        num_bytes = size or 0
         of_file = f" of {name}" if name else ""
         text = f"{self.operation} of {num_bytes} bytes at offset {offset}{of_file} moved 0 bytes: {reason}"
         return TransferError(number, text, name, self.operation, offset, num_bytes, 0)
 
-    def _where(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[str, int, int]:
-        """File, offset and number of bytes; what is not given correctly is empty or 0, and DeepSpeed's
-        function raises a TypeError."""
+    def _where(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[str, int, int | None]:
+        """File, offset and number of bytes; what is not given correctly is empty, 0 or None, and
+        DeepSpeed's function raises a TypeError."""
         file = _argument(args, named, 1, "filename")
         offset = None if self.offset_at is None else _argument(args, named, self.offset_at, "file_offset")
         return (
@@ -98,11 +101,12 @@ def _size_of_file(name: str) -> tuple[int, int | None]:
     return (0 if stat.S_ISBLK(found.st_mode) else errno.ESPIPE), None
 
 
-def _num_bytes(buffer: Any) -> int:
-    """The size of a tensor, or of another buffer."""
+def _num_bytes(buffer: Any) -> int | None:
+    """The size of a tensor, or of another buffer; None if it is neither."""
     if hasattr(buffer, "element_size"):  # older torch has no nbytes
         return int(buffer.numel() * buffer.element_size())
-    return int(getattr(buffer, "nbytes", 0))
+    size = getattr(buffer, "nbytes", None)
+    return size if isinstance(size, int) else None
 
 
 METHODS = {

@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from conftest import fake_release
 
 from deepspeed_aio_utils import TransferError
 from deepspeed_aio_utils.releases import NEWEST
@@ -158,7 +159,7 @@ def test_tails_and_odd_offsets_are_moved(scripts, ops, release, threads, overlap
         f"""
 handle = handle_of(module, {threads}, {overlap})
 found = []
-for offset, size in ((0, 100), (1, MIB + 12), (513, 3 * 4096 * 5), (4096, MIB + 120)):
+for offset, size in ((0, 108), (1, MIB // 12 * 12), (513, 3 * 4096 * 5), (4096, MIB // 12 * 12 + 120)):
     data, back = buffer(size), buffer(size, 0)
     data[:8] = b"beginning"[:8]
     open(path("file"), "wb").write(b"\\1" * (offset + size + 7))
@@ -362,6 +363,7 @@ def test_a_child_process_leaves_its_parent_s_transfers_alone(scripts, ops):
     found = scripts.code(
         ops.module(NEWEST),
         """
+import atexit
 handle, data = handle_of(module, 2), buffer(MIB)
 limit_files(MIB)
 handle.async_pwrite(data, path("file"), MIB)
@@ -369,7 +371,8 @@ child = os.fork()
 if child == 0:
     own = handle_of(module)
     error = failure(own.sync_pwrite, data, path("child"), MIB)
-    sys.exit(error.errno)  # not os._exit: what is registered for the end of a process runs
+    atexit._run_exitfuncs()
+    os._exit(error.errno)
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 print(json.dumps([status, failure(handle.wait).errno]))
 """,
@@ -403,6 +406,75 @@ print(json.dumps([before[:2] == after[:2], after[2] - before[2]]))
 """,
     )
     assert found[0] and found[1] < 4 << 20, found
+
+
+# The call, and the file that the warning names.
+REFUSED = {
+    "handle_of(module, 4)": "moves.py",
+    "module.aio_write(data, path('file'), 65536, 8, *3 * [False])": "<string>",
+}
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_refused_requests_warn_where_they_are_asked_for(scripts, ops, call):
+    warnings, written, back = scripts.code(
+        ops.module(NEWEST),
+        f"""
+import warnings
+data = buffer(MIB)
+refuse_aio()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    {call}
+print(json.dumps([[[w.category.__name__, os.path.basename(w.filename), str(w.message)] for w in caught],
+                  handle_of(module).sync_pwrite(data, path("file")), open(path("file"), "rb").read() == data]))
+""",
+    )
+    assert (written, back, len(warnings)) == (1, True, 1)
+    assert warnings[0][:2] == ["RuntimeWarning", REFUSED[call]]
+    assert "refuses an AIO context for 8 requests" in warnings[0][2] and "aio-max-nr" in warnings[0][2]
+
+
+FILES_OF_THE_USER = """
+handle, data = handle_of(module, 2), buffer(8192)
+for name in ("file", "user's"):
+    open(path(name), "wb").write(bytes(8192))
+def users():
+    return os.open(path("user's"), os.O_RDWR)
+own = [users()]
+before = descriptors()
+for turn in range(250):
+    handle.sync_pwrite(data, path("file"))
+    handle.async_pread(data, path("file"))
+    handle.async_pwrite(data, own[-1])
+    handle.read(data, path("file"), False)
+    # It may have the number that the file of read() had.
+    own.append(users())
+    handle.wait()
+    if turn % 2:
+        own.append(users())
+    handle.pread(data, path("file"), False, False)
+    failure(handle.async_pread, data, path("none"))
+lost = descriptors() - before - (len(own) - 1)
+same = os.stat(path("user's"))
+print(json.dumps([lost, sum(os.path.samestat(os.fstat(fd), same) for fd in own) - len(own)]))
+"""
+
+
+@pytest.mark.parametrize("leaks", [False, True], ids=["sound", "leaking"])
+def test_files_are_closed_once(scripts, ops, tmp_path, leaks):
+    op = ops.module(NEWEST, *["-DLEAKS"] * leaks)
+    source = tmp_path / "site" / "deepspeed" / "ops/csrc/aio/py_lib/deepspeed_py_io_handle.cpp"
+    fake_release(tmp_path / "site", NEWEST)
+    source.parent.mkdir(parents=True)
+    line = "if (!completed_op->_filename.empty()) { %s(completed_op->_fd); }"
+    source.write_text(line % "close")
+    scripts.variables = {"PYTHONPATH": f"{scripts.variables['PYTHONPATH']}:{tmp_path / 'site'}"}
+    # Three of each turn's transfers open a file that wait() should close.
+    assert scripts.code(op, FILES_OF_THE_USER) == [750 * leaks, 0]
+    if leaks:
+        source.write_text(line % "")
+        assert scripts.code(op, FILES_OF_THE_USER) == [0, 0]
 
 
 def test_errors_are_pickled_whole():

@@ -52,7 +52,13 @@ pub unsafe fn open_file(filename: *const c_char, read_op: bool) -> c_int {
     let filename = unsafe { name("open_file", filename) };
     let operation = operation(read_op);
     let error = match open::open(filename, operation) {
-        Ok(file) => return file.into_raw_fd(),
+        Ok(file) => {
+            let fd = file.into_raw_fd();
+            if let Some(recorder) = record::current() {
+                recorder.opened(fd);
+            }
+            return fd;
+        }
         Err(error) => error,
     };
     let errno = error.raw_os_error().unwrap_or(libc::EIO);

@@ -82,6 +82,22 @@ TEST(Recorders, TakeFilesThatCannotBeOpened)
     EXPECT_EQ(recorder.next(), 0);
 }
 
+TEST(Recorders, KeepFilesThatAreOpenedOnTheirThreads)
+{
+    Recorder recorder;
+    ASSERT_EQ(dsaio_recorder_enter(recorder.recorder), 0);
+    const int before = open_file("/dev/null", true);
+    ASSERT_EQ(dsaio_recorder_keep_files(recorder.recorder), 0);
+    const int first = open_file("/dev/null", true), second = open_file("/dev/null", false);
+    std::thread([] { close(open_file("/dev/null", true)); }).join();
+    ASSERT_EQ(dsaio_recorder_leave(recorder.recorder), 0);
+    const int after = open_file("/dev/null", true);
+    EXPECT_EQ(dsaio_recorder_next_file(recorder.recorder), first);
+    EXPECT_EQ(dsaio_recorder_next_file(recorder.recorder), second);
+    EXPECT_EQ(dsaio_recorder_next_file(recorder.recorder), -ENOENT);
+    for (int fd : {before, first, second, after}) { EXPECT_EQ(close(fd), 0); }
+}
+
 // Contexts of both recorders are constructed, used and destroyed by threads at once, while failures
 // are taken.
 TEST(Recorders, AreSharedByThreads)

@@ -67,6 +67,13 @@ static void recorders(void)
     CHECK(dsaio_recorder_next(outer, &failure) == 0);
     CHECK(dsaio_recorder_next(outer, NULL) == -EFAULT);
     CHECK(dsaio_recorder_next(NULL, &failure) == -EFAULT);
+    CHECK(dsaio_recorder_notice(outer, failure.message, sizeof(failure.message)) == 0);
+    CHECK(dsaio_recorder_notice(outer, failure.message, 0) == -EINVAL);
+    CHECK(dsaio_recorder_notice(outer, NULL, 1) == -EFAULT);
+    CHECK(dsaio_recorder_notice(NULL, failure.message, 1) == -EFAULT);
+    CHECK(dsaio_recorder_next_file(outer) == -ENOENT && dsaio_recorder_keep_files(outer) == 0);
+    CHECK(dsaio_recorder_next_file(outer) == -ENOENT && dsaio_recorder_keep_files(NULL) == -EFAULT);
+    CHECK(dsaio_recorder_next_file(NULL) == -EFAULT);
     dsaio_recorder_free(inner);
     dsaio_recorder_free(outer);
     dsaio_recorder_free(NULL);
