@@ -35,11 +35,14 @@ def _read(name: str) -> dict[str, str]:
 
 def _utils() -> Library:
     readable = _read("symbols.txt")
-    allocator = "ds_page_aligned_alloc"
     # No release calls get_fd_file_size from another file.
     called = frozenset(readable.values()) - {"get_fd_file_size"}
-    # Up to era 3 (releases.txt) the allocator is in async_io, then in pin_memory.
-    needed = {"async_io": called - {allocator}, "pin_memory": frozenset({allocator})}
+    needed = {
+        # The other functions are called by the loops, which are not in an op that was linked against the
+        # libraries. Up to era 3 (releases.txt) the allocator is in async_io, then in pin_memory.
+        "async_io": frozenset({"get_file_size", "io_xfer_ctxt::io_xfer_ctxt"}),
+        "pin_memory": frozenset({"ds_page_aligned_alloc"}),
+    }
     return Library("libdeepspeed_aio_utils.so", readable, called, needed, "dsaio_version")
 
 

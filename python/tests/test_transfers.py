@@ -426,8 +426,9 @@ refuse_aio()
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     {call}
+written = handle_of(module).sync_pwrite(data, path("file"))
 print(json.dumps([[[w.category.__name__, os.path.basename(w.filename), str(w.message)] for w in caught],
-                  handle_of(module).sync_pwrite(data, path("file")), open(path("file"), "rb").read() == data]))
+                  written, open(path("file"), "rb").read() == data]))
 """,
     )
     assert (written, back, len(warnings)) == (1, True, 1)

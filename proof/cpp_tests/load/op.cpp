@@ -39,7 +39,7 @@ extern "C" const char* op_runs_on() { return file_of(&get_file_size, &ds_page_al
 extern "C" const char* op_loops_run_on()
 {
     return file_of(&do_aio_operation_sequential, &do_aio_operation_overlap, &open_file,
-                   &validate_aio_operation, &construct_aio_context);
+                   &validate_aio_operation, &report_file_error, &construct_aio_context);
 }
 
 // Where files for O_DIRECT go, or null.
