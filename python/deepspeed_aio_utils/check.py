@@ -1,12 +1,14 @@
-"""`python -m deepspeed_aio_utils check`: whether the library is on and works. Bindings are read from
-memory, and a tensor is written and read back.
+"""`python -m deepspeed_aio_utils check`: whether the libraries are on and work. Bindings are read from
+memory, tensors are written and read back, and a write that cannot succeed has to raise.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import itertools
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,12 @@ from .releases import REQUIREMENT
 from .report import FAILED, OK, Line, Report, stderr
 from .sizes import in_words
 from .streams import quiet, report_stream
+from .symbols import COMMON, UTILS
 
 # Large enough for huge pages, and no multiple of a block.
 _TENSOR = (48 << 20) + 4096
+# For the cases where speed does not matter.
+_SMALL = 1 << 20
 _INSTALL = f"Install it: pip install '{REQUIREMENT}', which installs torch, too."
 
 
@@ -41,11 +46,11 @@ def check(directory: Path, as_json: bool) -> int:
         found = bindings()
         if op is not None:
             _bindings(report, found)
-            report.section("Transfers through aio_handle")
-            for overlap in (False, True):
-                _transfer(report, op, directory, lockable, overlap, direct_io)
+            report.section("Transfers through aio_handle: every byte, or a TransferError")
+            _transfers(report, op, directory, lockable, direct_io)
         return report.finish(
             library=None if activation is None else str(activation.library),
+            transfers=None if activation is None else str(COMMON.path),
             version=None if activation is None else activation.version,
             deepspeed=release(),
             bindings=[
@@ -61,10 +66,11 @@ def check(directory: Path, as_json: bool) -> int:
 
 def _software(report: Report) -> Activation | None:
     report.section("Software")
-    try:
-        report.add(Line("library", OK, str(library_path())))
-    except LibraryUnavailable as error:
-        report.add(Line("library", FAILED, error.reason, error.remedy))
+    for name, library in (("library", UTILS), ("library of transfers", COMMON)):
+        try:
+            report.add(Line(name, OK, str(library_path(library))))
+        except LibraryUnavailable as error:
+            report.add(Line(name, FAILED, error.reason, error.remedy))
     report.add(
         Line(
             "deepspeed-aio-utils",
@@ -149,35 +155,44 @@ def _binding(binding: Binding) -> Line:
     return Line(name, FAILED, value, remedy)
 
 
-def _transfer(
-    report: Report, op: Any, directory: Path, lockable: int | None, overlap: bool, direct_io: Line
+def _transfers(
+    report: Report, op: Any, directory: Path, lockable: int | None, direct_io: Line
 ) -> None:
-    from .transfer import round_trip
+    from .transfer import round_trip, write_beyond_limit
 
-    name = "overlapped" if overlap else "sequential"
     size = _TENSOR if lockable is None else min(_TENSOR, lockable // 2 // 4096 * 4096)
-    if direct_io.status != OK:
-        report.add(Line(name, FAILED, "not tried: no O_DIRECT", direct_io.remedy))
-        return
+    cases: list[tuple[str, Callable[[], object], str]] = []
+    for name, length, overlap, offset in (
+        ("sequential", size, False, 0),
+        ("overlapped", size, True, 0),
+        ("a tail", min(size, _SMALL) + 100, True, 0),
+        ("an odd offset", min(size, _SMALL), True, 513),
+    ):
+        move = functools.partial(round_trip, op, directory, length, overlap, offset)
+        at = f" at offset {offset}" if offset else ""
+        cases.append((name, move, f"{in_words(length)}{at} written, read back and compared"))
+    too_much = functools.partial(write_beyond_limit, op, directory)
+    cases.append(("a file that cannot grow", too_much, "TransferError"))
+    for name, case, outcome in cases:
+        report.add(_transfer(name, case, outcome, size, direct_io))
+
+
+def _transfer(name: str, case: Callable[[], object], outcome: str, size: int, direct_io: Line) -> Line:
+    if direct_io.status == FAILED:
+        return Line(name, FAILED, "not tried: no O_DIRECT", direct_io.remedy)
     if size == 0:
-        report.add(
-            Line(name, FAILED, "not tried: no memory can be locked", system_checks.RAISE_MEMLOCK + ".")
-        )
-        return
+        return Line(name, FAILED, "not tried: no memory can be locked", system_checks.RAISE_MEMLOCK + ".")
     try:
-        round_trip(op, directory, size, overlap)
+        found = case()
     except (AssertionError, OSError, RuntimeError) as error:
-        report.add(
-            Line(
-                name,
-                FAILED,
-                _first_line(error),
-                "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
-                "the library. docs/troubleshooting.md lists symptoms.",
-            )
+        return Line(
+            name,
+            FAILED,
+            _first_line(error),
+            "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
+            "the library. docs/troubleshooting.md lists symptoms.",
         )
-        return
-    report.add(Line(name, OK, f"{in_words(size)} written, read back and compared"))
+    return Line(name, OK, outcome if found is None else f"{outcome}: {found}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -33,6 +33,7 @@ def test_without_deepspeed(environment):
     for name in failed:
         assert f"pip install 'deepspeed>={OLDEST},<={NEWEST}'" in found[name]["remedy"]
     assert found["library"]["value"] == str(environment.library)
+    assert found["library of transfers"]["value"] == str(environment.common)
     assert found["switched on"]["status"] == "ok"
 
 
@@ -73,7 +74,7 @@ from pathlib import Path
 from deepspeed_aio_utils import activation, check, elf, transfer
 activation.activate()
 check.release = lambda: "a release"
-check._package = transfer.round_trip = lambda *_: None
+check._package = transfer.round_trip = transfer.write_beyond_limit = lambda *_: None
 check.package_directory = lambda name: name
 transfer.load_op = lambda: [ctypes.CDLL(op) for op in sys.argv[1:]]
 reads = collections.Counter()
@@ -109,6 +110,22 @@ def test_a_directory_without_direct_io(environment):
     assert line["status"] == "failed" and "--dir" in line["remedy"]
 
 
+@pytest.mark.parametrize("sector, status", [(512, "ok"), (1024, "ok"), (4096, "warning")])
+def test_sectors_that_are_larger_than_the_padding_of_tensors(environment, sector, status):
+    line = environment.code(
+        """
+        import dataclasses, json, sys
+        from pathlib import Path
+        from deepspeed_aio_utils import system_checks
+        system_checks._statx_alignment = lambda fd: (512, int(sys.argv[1]))
+        print(json.dumps(dataclasses.asdict(system_checks.direct_io(Path(".")))))
+        """,
+        sector,
+    )
+    assert line["status"] == status and str(sector) in line["value"]
+    assert status == "ok" or "page cache" in line["remedy"]
+
+
 def test_the_alignment_is_that_of_the_kernel(environment):
     status, value, alignment = environment.code("""
         import json, os, tempfile
@@ -123,7 +140,7 @@ def test_the_alignment_is_that_of_the_kernel(environment):
         pytest.skip("this kernel or file system has no STATX_DIOALIGN")
     if alignment == [0, 0]:
         pytest.skip("the temporary directory has no O_DIRECT")
-    assert status == "ok" and str(alignment[1]) in value
+    assert status == ("ok" if alignment[1] <= 1024 else "warning") and str(alignment[1]) in value
     # A write of that many bytes succeeds, and one of half as many does not.
     fd = os.open(environment.home / "file", os.O_CREAT | os.O_WRONLY | os.O_DIRECT)
     try:
