@@ -1,14 +1,19 @@
 """Transfers of an aio_handle with the libraries on: right bytes, or one TransferError from the call."""
 
 import errno
+import json
 import pickle
+import shutil
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 from conftest import fake_release
 
 from deepspeed_aio_utils import TransferError
+from deepspeed_aio_utils.op_builder import REPLACED
 from deepspeed_aio_utils.releases import NEWEST
+from deepspeed_aio_utils.symbols import LIBRARIES
 
 START = """
 import deepspeed_aio_utils, json
@@ -406,6 +411,52 @@ print(json.dumps([before[:2] == after[:2], after[2] - before[2]]))
 """,
     )
     assert found[0] and found[1] < 4 << 20, found
+
+
+def prebuilt(ops, site, *flags, **options):
+    """A DeepSpeed with an op that was built ahead of time."""
+    op = ops.module(NEWEST, "-DNAME=async_io_op", *flags, **options)
+    target = site / "deepspeed" / "ops" / "aio" / f"async_io_op{EXTENSION_SUFFIXES[0]}"
+    target.parent.mkdir(parents=True)
+    for package in ("", "ops", "ops/aio"):
+        (site / "deepspeed" / package / "__init__.py").touch()
+    (site / "version.txt").write_text(NEWEST)
+    shutil.copy(op, target)
+    return target
+
+
+IMPORT = """
+import deepspeed_aio_utils, json
+from moves import *
+{first}
+module = __import__("deepspeed.ops.aio.async_io_op", fromlist=["async_io_op"])
+{then}
+deepspeed_aio_utils.activate()
+handle, data = handle_of(module), buffer(MIB)
+limit_files(4096)
+print(json.dumps([failure(handle.sync_pwrite, data, path("file")).errno,
+                  failure(module.aio_write, data, path("file"), 4096, 1, False, True, False).errno,
+                  module.aio_handle.__mro__.count(module.aio_handle), len(module.aio_handle.__mro__)]))
+"""
+
+
+def test_an_op_that_was_built_ahead_of_time(scripts, ops, tmp_path):
+    op = prebuilt(ops, tmp_path / "site")
+    scripts.variables = {"PYTHONPATH": f"{scripts.variables['PYTHONPATH']}:{tmp_path / 'site'}"}
+    done = scripts.outcome(op, IMPORT.format(first="deepspeed_aio_utils.activate()", then=""))
+    assert json.loads(done.stdout) == [errno.EFBIG, errno.EFBIG, 1, 4], done
+    done = scripts.outcome(op, IMPORT.format(first="", then=""))
+    assert "OpAlreadyLoaded" in done.stderr
+
+
+def test_an_op_that_was_linked_against_the_libraries(scripts, environment, ops, tmp_path):
+    directory = environment.package
+    flags = [f"-L{directory}", *(f"-l:{library.soname}" for library in LIBRARIES), f"-Wl,-rpath,{directory}"]
+    op = prebuilt(ops, tmp_path / "site", *flags, without=tuple(name[:-4] for name in REPLACED))
+    scripts.variables = {"PYTHONPATH": f"{scripts.variables['PYTHONPATH']}:{tmp_path / 'site'}"}
+    for then in ("", "from deepspeed_aio_utils import handles; handles.complete(module)"):
+        done = scripts.outcome(op, IMPORT.format(first="", then=then))
+        assert json.loads(done.stdout) == [errno.EFBIG, errno.EFBIG, 1, 4], done
 
 
 # The call, and the file that the warning names.

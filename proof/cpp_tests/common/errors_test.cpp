@@ -3,6 +3,7 @@
 
 #include "common/transfer.h"
 
+#include <dsaio_transfer.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 namespace {
 
@@ -123,6 +125,28 @@ TEST(Constructors, SayOnceThatTheKernelHasNoRoom)
         testing::ExitedWithCode(0),
         "^deepspeed_aio_common: the kernel refuses an AIO context for 8 requests: [^\n]* raise it: "
         "[^\n]*\n$");
+}
+
+TEST(Constructors, TellARecorderThatTheKernelHasNoRoom)
+{
+    EXPECT_EXIT(
+        {
+            dsaio_recorder* recorder = nullptr;
+            char text[24];
+            if (!refuse_aio() || dsaio_recorder_new(&recorder) != 0) { _exit(1); }
+            dsaio_recorder_enter(recorder);
+            const aio_context one(4096, 8);
+            const aio_context two(4096, 8);
+            const bool told = dsaio_recorder_notice(recorder, text, sizeof(text)) == 1 &&
+                              strcmp(text, "the kernel refuses an A") == 0 &&
+                              dsaio_recorder_notice(recorder, text, sizeof(text)) == 0;
+            const aio_context three(4096, 9);
+            dsaio_recorder_leave(recorder);
+            dsaio_recorder_free(recorder);
+            _exit(!told);
+        },
+        testing::ExitedWithCode(0),
+        "^deepspeed_aio_common: the kernel refuses an AIO context for 9 requests: [^\n]*\n$");
 }
 
 TEST(Destructor, RejectsAContextThatIsNone)

@@ -1,6 +1,7 @@
-// A stand-in for DeepSpeed's async_io: the same module to Python, with buffers in place of tensors. It
-// has the same methods, threads and contexts, asserts the same, and calls DeepSpeed's own csrc/aio/common,
-// compiled beside it. With LEAKS defined, wait() does not close the files, as in some releases.
+// A stand-in for DeepSpeed's async_io: the same module to Python, with buffers in place of tensors.
+// It has the same methods, threads and contexts, asserts the same, and calls DeepSpeed's own
+// csrc/aio/common, compiled beside it. With LEAKS defined, wait() does not close the files, as in
+// some releases.
 
 #include <deepspeed_aio_common.h>
 #include <pybind11/pybind11.h>
@@ -10,6 +11,11 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+
+// The module's.
+#ifndef NAME
+#define NAME async_io
+#endif
 
 namespace py = pybind11;
 
@@ -52,7 +58,7 @@ struct Operation {
 };
 
 class Handle {
-public:
+  public:
     Handle(int block_size, int queue_depth, bool single_submit, bool overlap_events, int threads)
         : _config(block_size, queue_depth, single_submit, overlap_events, false),
           _context(new aio_context(block_size, queue_depth)),
@@ -135,7 +141,7 @@ public:
         return completed;
     }
 
-private:
+  private:
     static bool has(const char* file, int64_t size, bool exactly)
     {
         int64_t found;
@@ -150,8 +156,8 @@ private:
     int submit(bool read, void* user, int64_t size, int fd, const char* file, int64_t offset,
                bool validate, bool asynchronous)
     {
-        auto operation = std::make_shared<Operation>(Operation{
-            read, static_cast<char*>(user), size, fd, file, offset, validate, threads()});
+        auto operation = std::make_shared<Operation>(
+            Operation{read, static_cast<char*>(user), size, fd, file, offset, validate, threads()});
         if (!read) { memcpy(operation->copy, user, size); }
         _pending.push_back(operation);
         {
@@ -195,7 +201,7 @@ private:
 
 template <bool read>
 int direct(const py::buffer& buffer, const char* file, int block_size, int queue_depth,
-             bool single_submit, bool overlap_events, bool validate)
+           bool single_submit, bool overlap_events, bool validate)
 {
     deepspeed_aio_config_t config(block_size, queue_depth, single_submit, overlap_events, false);
     Context context(new aio_context(block_size, queue_depth));
@@ -223,7 +229,7 @@ int unchecked(Handle& handle, const py::buffer& buffer, const char* file, int64_
 
 }  // namespace
 
-PYBIND11_MODULE(async_io, module)
+PYBIND11_MODULE(NAME, module)
 {
     using namespace py::literals;
     module.def("aio_read", &direct<true>);
