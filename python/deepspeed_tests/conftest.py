@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deepspeed_aio_utils.symbols import LIBRARY_OF
+
 BUILD = Path(os.environ["DSAIO_DEEPSPEED_BUILD"])
 RELEASES = os.environ["DSAIO_DEEPSPEED_RELEASES"].split()
 HERE = Path(__file__).resolve().parent
@@ -28,8 +30,11 @@ class DeepSpeed:
 
     @property
     def library(self):
+        return self.library_of("get_file_size")
+
+    def library_of(self, function):
         (site,) = self.root.glob("lib/python3*/site-packages")
-        return site / "deepspeed_aio_utils" / "libdeepspeed_aio_utils.so"
+        return site / "deepspeed_aio_utils" / LIBRARY_OF[function].soname
 
     @property
     def extensions(self):

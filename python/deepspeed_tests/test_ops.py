@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,17 +11,20 @@ import tarfile
 import pytest
 from conftest import BUILD, HERE, DeepSpeed
 
+from deepspeed_aio_utils.op_builder import REPLACED
 from deepspeed_aio_utils.releases import ERAS, NEWEST
+from deepspeed_aio_utils.symbols import COMMON, LIBRARIES
 
 ALLOCATOR = "ds_page_aligned_alloc"
-ASYNC_IO = {
-    "get_file_size",
+# What async_io calls of the first library, and the loops in it; what it calls of the second, and the loops.
+UTILS_CALLED = {"get_file_size", "io_xfer_ctxt::io_xfer_ctxt"}
+UTILS_LOOPS = {
     "io_prep_context::io_prep_context",
     "io_prep_context::prep_iocbs",
     "io_prep_generator::io_prep_generator",
     "io_prep_generator::prep_iocbs",
-    "io_xfer_ctxt::io_xfer_ctxt",
 }
+COMMON_LOOPS = {"regular_read"}
 LOAD = "from deepspeed.ops.op_builder import AsyncIOBuilder; AsyncIOBuilder().load(verbose=False)"
 
 # Prints "on" or the exception; then whether anything of the library is in the process.
@@ -37,29 +41,32 @@ print(json.dumps([outcome, "libdeepspeed_aio_utils.so" in open("/proc/self/maps"
 """
 
 
-def functions_of(deepspeed):
-    """What each op calls."""
+def functions_of(deepspeed, linked=False):
+    """What each op calls; `linked` against the libraries it has no loops."""
+    async_io = UTILS_CALLED | COMMON.called
+    if not linked:
+        async_io = async_io | UTILS_LOOPS | COMMON_LOOPS
     if ERAS[deepspeed.release] >= 4:
-        return {"async_io": ASYNC_IO, "pin_memory": {ALLOCATOR}}
-    return {"async_io": ASYNC_IO | {ALLOCATOR}}
+        return {"async_io": async_io, "pin_memory": {ALLOCATOR}}
+    return {"async_io": async_io | {ALLOCATOR}}
 
 
-def expect(deepspeed, answer, library, suffix=""):
-    """Each function of each op is bound to `library`; None: to the op itself."""
+def expect(deepspeed, answer, ours, suffix=""):
+    """Each function of each op is bound to the library that has it, or to the op itself."""
     assert answer["moved"] == 192
     bindings = {os.path.basename(op).split(".")[0]: (op, found) for op, found in answer["bindings"].items()}
-    functions = functions_of(deepspeed)
+    functions = functions_of(deepspeed, linked=bool(suffix))
     assert set(bindings) == {kind + suffix for kind in functions}
     for kind, wanted in functions.items():
         op, found = bindings[kind + suffix]
-        assert found == dict.fromkeys(wanted, str(library or op))
+        assert found == {f: str(deepspeed.library_of(f)) if ours else op for f in wanted}
 
 
 @pytest.mark.parametrize("how", ["activated", "original"])
 def test_ops_that_deepspeed_compiled(compiled, how):
     answer = compiled.move(how)
     assert answer["active"] == (how == "activated")
-    expect(compiled, answer, compiled.library if how == "activated" else None)
+    expect(compiled, answer, how == "activated")
 
 
 def test_an_unmodified_script(compiled):
@@ -76,8 +83,10 @@ def test_check(compiled):
     found = {(os.path.basename(b["op"]), b["function"]): b["library"] for b in report["bindings"]}
     functions = functions_of(compiled)
     wanted = [(f"{kind}.so", function) for kind in functions for function in functions[kind]]
-    assert found == dict.fromkeys(wanted, str(compiled.library))
-    assert {"sequential", "overlapped"} <= {line["name"] for line in report["lines"]}
+    assert found == {(op, function): str(compiled.library_of(function)) for op, function in wanted}
+    lines = {line["name"]: line for line in report["lines"]}
+    assert {"sequential", "overlapped", "a tail", "an odd offset"} <= set(lines)
+    assert "File too large" in lines["a file that cannot grow"]["value"]
 
 
 def test_after_deepspeed_loaded_its_ops(compiled):
@@ -92,10 +101,11 @@ def test_importing_deepspeed_first_is_early_enough(compiled):
 def test_the_builders_link_the_library(deepspeed):
     answer = deepspeed.move("builder")
     assert not answer["active"]
-    expect(deepspeed, answer, deepspeed.library, suffix="_dsaio")
+    expect(deepspeed, answer, True, suffix="_dsaio")
     for op in answer["bindings"]:
         symbols = subprocess.check_output(["nm", "-D", "--defined-only", op], text=True)
-        assert "prep_iocbs" not in symbols and ALLOCATOR not in symbols
+        assert not re.search(f"prep_iocbs|do_aio_operation|{ALLOCATOR}", symbols)
+        assert "libaio" not in subprocess.check_output(["readelf", "-d", op], text=True)
     # The original builder's own cache is unchanged, and DeepSpeed gets what was loaded.
     code = (
         "import json; from deepspeed_aio_utils.op_builder import AsyncIOBuilder as Ours;"
@@ -119,9 +129,10 @@ print(json.dumps([kinds, extension.sources, extension.extra_link_args]))
 """
     kinds, sources, link = chosen.answer("-c", code)
     assert f"{accelerator.upper()}OpBuilder" in kinds
-    assert any(s.endswith("deepspeed_aio_common.cpp") for s in sources)
-    assert not any(s.endswith(("deepspeed_aio_utils.cpp", "page_alloc.cpp")) for s in sources)
-    assert link.count("-l:libdeepspeed_aio_utils.so") == 1 and link.count("-laio") == 1
+    assert any(s.endswith("deepspeed_aio_thread.cpp") for s in sources)
+    assert not any(os.path.basename(s) in REPLACED for s in sources)
+    assert [link.count(f"-l:{library.soname}") for library in LIBRARIES] == [1, 1]
+    assert "-laio" not in link
 
 
 def pip(*arguments):
@@ -164,7 +175,7 @@ def test_ops_built_ahead_of_time_link_the_library(deepspeed):
     answer = deepspeed.move("prebuilt", PYTHONPATH=site)
     assert answer["module"].startswith(str(site / "deepspeed" / "ops" / "aio"))
     assert not answer["active"]
-    expect(deepspeed, answer, deepspeed.library, suffix="_op")
+    expect(deepspeed, answer, True, suffix="_op")
 
 
 def test_ds_io(compiled):
