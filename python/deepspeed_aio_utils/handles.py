@@ -31,7 +31,6 @@ class _Transfers:
         self.lock = threading.RLock()
         self.pending = 0
         self.threads = 1
-        self._process = os.getpid()
 
     def call(self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any) -> int:
         """The method's result, or a TransferError once nothing is pending."""
@@ -50,22 +49,20 @@ class _Transfers:
                 return result
             if result > 0:  # DeepSpeed waited for everything that was pending
                 self._nothing_is_pending()
-            failures: list[TransferError] = []
-            if result == -1:
+            failures = self.recorder.take()
+            if result == -1 or failures:
                 self.wait(handle)
-                failures = [problem] if problem is not None else []
-            failures = self.recorder.take() + failures
-            if result == -1 and not failures:
-                failures = [_unexplained(call, args, named)]
-            _raise(failures)
+                failures += self.recorder.take()
+                failures += [problem] if problem is not None else []
+                _raise(failures or [_unexplained(call, args, named)])
             return result
 
     def wait(self, handle: Any) -> int:
         """Waits for what is pending, and for nothing where nothing is: DeepSpeed would assert that. The
         number of transfers that were."""
-        if self.pending == 0 or self._process != os.getpid():
+        if self.pending == 0 or self.recorder.inherited:
             return 0
-        completed: int = type(handle)._original.wait(handle)
+        completed: int = type(handle)._dsaio_original.wait(handle)
         self._nothing_is_pending()
         return completed
 
@@ -76,6 +73,8 @@ class _Transfers:
 
     def finish(self, handle: Any) -> None:
         """Waits for what is pending, and prints the failures that nobody will take any more."""
+        if self.recorder.inherited:
+            return
         with self.lock:
             self.wait(handle)
             for failure in self.recorder.take():
@@ -106,7 +105,7 @@ _alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 @atexit.register
 def _finish_all() -> None:
     for handle in list(_alive.values()):
-        handle._transfers.finish(handle)
+        handle._dsaio_transfers.finish(handle)
 
 
 def raising_handle(original: Any) -> type:
@@ -125,23 +124,23 @@ def raising_handle(original: Any) -> type:
         with transfers.recorder:
             original.__init__(self, *args, **named)
         transfers.threads = original.get_intra_op_parallelism(self)
-        self._transfers = transfers
+        self._dsaio_transfers = transfers
         _alive[id(self)] = self
         _warn(transfers.recorder)
 
     def __del__(self: Any) -> None:
         # Before DeepSpeed's destructor, which asserts that nothing is pending.
-        if hasattr(self, "_transfers"):
-            self._transfers.finish(self)
+        if hasattr(self, "_dsaio_transfers"):
+            self._dsaio_transfers.finish(self)
 
     def wait(self: Any) -> int:
-        with self._transfers.lock:
-            completed: int = self._transfers.wait(self)
-            _raise(self._transfers.recorder.take())
+        with self._dsaio_transfers.lock:
+            completed: int = self._dsaio_transfers.wait(self)
+            _raise(self._dsaio_transfers.recorder.take())
             return completed
 
     members: dict[str, Any] = {
-        "_original": original,
+        "_dsaio_original": original,
         "__init__": functools.wraps(original.__init__)(__init__),
         "__del__": __del__,
         "wait": functools.wraps(original.wait)(wait),
@@ -155,7 +154,7 @@ def raising_handle(original: Any) -> type:
 def _raising_method(original: Callable[..., int], call: TransferCall) -> Callable[..., int]:
     @functools.wraps(original)
     def method(self: Any, *args: Any, **named: Any) -> int:
-        result: int = self._transfers.call(call, original, self, args, named)
+        result: int = self._dsaio_transfers.call(call, original, self, args, named)
         return result
 
     return method
@@ -182,7 +181,7 @@ def _raising_function(original: Callable[..., int], call: TransferCall) -> Calla
 
 def complete(module: Any) -> None:
     """Makes failed transfers of an async_io module exceptions, of handles made from now on."""
-    if hasattr(module.aio_handle, "_original"):
+    if hasattr(module.aio_handle, "_dsaio_original"):
         return
     module.aio_handle = raising_handle(module.aio_handle)
     for name, call in FUNCTIONS.items():

@@ -47,6 +47,7 @@ class Recorder:
     def __init__(self, keep_files: bool = False) -> None:
         self._library = _library()
         self._pointer = ctypes.c_void_p()
+        self._process = os.getpid()
         self._library.dsaio_recorder_new(ctypes.byref(self._pointer))
         if keep_files:
             self._library.dsaio_recorder_keep_files(self._pointer)
@@ -86,6 +87,12 @@ class Recorder:
         """The files that open_file() opened since the last call; none without `keep_files`."""
         return list(iter(lambda: max(self._library.dsaio_recorder_next_file(self._pointer), -1), -1))
 
+    @property
+    def inherited(self) -> bool:
+        """Whether it was made by the parent of this process, whose failures are the parent's."""
+        return self._process != os.getpid()
+
     def __del__(self) -> None:
         # Prints the failures that nobody took.
-        self._library.dsaio_recorder_free(self._pointer)
+        if not self.inherited:
+            self._library.dsaio_recorder_free(self._pointer)

@@ -29,6 +29,8 @@ class TransferCall:
         name, offset, num_bytes = self._where(args, named)
         if num_bytes is None:
             return None
+        if offset < 0:
+            return self.error(args, named, errno.EINVAL, "the offset must not be negative")
         if self.parallel and num_bytes % threads:
             return self.error(
                 args,

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 
-import deepspeed_aio_utils.auto
 import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
 

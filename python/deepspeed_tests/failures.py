@@ -12,7 +12,6 @@ import os
 import resource
 import sys
 
-import deepspeed_aio_utils.auto
 import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
 

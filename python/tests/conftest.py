@@ -31,6 +31,14 @@ LIBRARY_SOURCES = tuple(
 )
 MODULE_SOURCES = (Path(__file__).with_name("stand_in") / "async_io.cpp",)
 
+# What a script of `scripts` starts with.
+START = """
+import deepspeed_aio_utils, json
+from moves import *
+deepspeed_aio_utils.activate()
+module = load()
+"""
+
 # How an op may have been built so that it cannot be switched, and how the error names that.
 UNSWITCHABLE = {
     "hidden": ("-fvisibility=hidden", "hidden visibility"),
@@ -221,3 +229,20 @@ def fake_release(directory, version):
     # activate() must not import it.
     (package / "__init__.py").write_text("raise SystemExit('deepspeed was imported')\n")
     return directory
+
+
+@pytest.fixture
+def scripts(environment, tmp_path):
+    """Runs a script with an op; what it prints as JSON, or the whole outcome."""
+    (tmp_path / "files").mkdir()
+
+    class Scripts:
+        variables = {"PYTHONPATH": Path(__file__).resolve().parent}
+
+        def outcome(self, op, text):
+            return environment.run("-c", text, op, tmp_path / "files", **self.variables)
+
+        def code(self, op, text):
+            return environment.code(START + text, op, tmp_path / "files", **self.variables)
+
+    return Scripts()

@@ -1,0 +1,37 @@
+"""Transfers that cannot succeed: TransferError from the call, and a training that ends with it."""
+
+import errno
+import os
+
+from conftest import HERE
+
+
+def test_failures_raise_in_every_way(compiled):
+    count, wrong = compiled.answer(HERE / "failures.py", compiled.work)
+    assert count == 224 and wrong == []
+
+
+def test_no_descriptor_is_lost_and_none_is_closed_twice(compiled):
+    _, lost, same = compiled.answer(HERE / "descriptors.py", compiled.work)
+    assert (lost, same) == (0, True)
+
+
+def test_a_training_whose_disk_is_full_ends_with_the_error(compiled):
+    """Without the library it goes on, with weights that are none of this training's."""
+
+    def train(*arguments):
+        directory = compiled.work / "-".join(map(str, arguments[-2:])).replace("/", "_")
+        directory.mkdir()
+        return compiled.answer(*arguments[:-1], HERE / "train.py", directory, *arguments[-1:])
+
+    run = "-m", "deepspeed_aio_utils", "run"
+    right = train(*run, "")
+    assert right[0] == 3 and right[2] is None
+    assert train("") == right
+    steps, weights, error = train("full")
+    assert (steps, error) == (3, None) and weights != right[1]
+    steps, _, error = train(*run, "full")
+    assert steps == 2
+    name, number, file, sentence = error
+    assert (name, number) == ("TransferError", errno.EFBIG)
+    assert os.path.basename(file) in sentence and str(compiled.work) in file
