@@ -10,6 +10,7 @@ import sys
 import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
 
+import deepspeed_aio_utils.auto  # noqa: F401  # switches it on
 from deepspeed_aio_utils.descriptor_leak import wait_leaks_files
 
 handle = AsyncIOBuilder().load(verbose=False).aio_handle(1 << 17, 8, False, True, 2)

@@ -15,6 +15,7 @@ import sys
 import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
 
+import deepspeed_aio_utils.auto  # noqa: F401  # switches it on
 from deepspeed_aio_utils import TransferError
 
 MIB = 1 << 20

@@ -1,5 +1,5 @@
-"""Trains a small model with ZeRO-3, with its optimizer states offloaded to a directory, for three steps. Before
-the third the disk is full: no file can keep more than its first 4 KiB.
+"""Trains a small model with ZeRO-3, with its optimizer states offloaded to a directory, for three steps.
+Before the third the disk is full: no file can keep more than its first 4 KiB.
 
 usage: train.py DIRECTORY [full]
 
