@@ -169,8 +169,9 @@ def _transfers(
         ("an odd offset", min(size, _SMALL), True, 513),
     ):
         move = functools.partial(round_trip, op, directory, length, overlap, offset)
+        bytes_ = f"{length} bytes" if length % 4096 else in_words(length)
         at = f" at offset {offset}" if offset else ""
-        cases.append((name, move, f"{in_words(length)}{at} written, read back and compared"))
+        cases.append((name, move, f"{bytes_}{at} written, read back and compared"))
     too_much = functools.partial(write_beyond_limit, op, directory)
     cases.append(("a file that cannot grow", too_much, "TransferError"))
     for name, case, outcome in cases:
