@@ -125,10 +125,11 @@ def test_a_child_process_leaves_its_parent_s_transfers_alone(scripts, ops):
     found = scripts.code(
         ops.module(NEWEST),
         """
-import atexit
+import atexit, time
 handle, data = handle_of(module, 2), buffer(MIB)
 limit_files(MIB)
 handle.async_pwrite(data, path("file"), MIB)
+time.sleep(0.5)  # so that the child inherits the failure
 child = os.fork()
 if child == 0:
     own = handle_of(module)
