@@ -176,6 +176,17 @@ def test_an_op_that_can_be_switched(environment, ops, release):
     assert switches_on(environment, TORCH_EXTENSIONS_DIR=ops.link(release).parents[1]) is True
 
 
+def test_an_op_whose_transfers_alone_cannot_be_switched(environment, ops, tmp_path):
+    script = tmp_path / "script"
+    script.write_text("{ local: *do_aio_operation*; };")
+    directory = ops.link(NEWEST, f"-Wl,--version-script={script}").parents[1]
+    name, reason, _ = fails(environment, TORCH_EXTENSIONS_DIR=directory)
+    assert name == "OpNotSwitchable"
+    assert reason.endswith("not asked for its do_aio_operation_overlap, do_aio_operation_sequential.")
+    code = "import deepspeed_aio_utils as d; print(len(d.activate(transfers=False).libraries))"
+    assert environment.code(code, TORCH_EXTENSIONS_DIR=directory) == 1
+
+
 def test_one_of_two_ops_that_cannot_be_switched(environment, ops, tmp_path):
     shutil.copytree(ops.link(NEWEST).parent, tmp_path / "async_io")
     pin_memory = ops.link(NEWEST, UNSWITCHABLE["symbolic_functions"][0], kind="pin_memory")
