@@ -7,49 +7,59 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-ORIGINAL, ORIGINAL_O3, OURS, FIO = "original", "original -O3", "this library", "fio"
+ORIGINAL, FIRST, BOTH = "original", "first library", "both libraries"
 
-# "what", "unit", and [median, least, most] of each variant that was measured.
+# "what", "unit", and [median, least, most] of each variant that was measured; under "CPU" the same of the
+# processor time.
 Row = dict[str, Any]
 
 
-def row(what: str, unit: str, samples: dict[str, list[float]]) -> Row:
-    figures = {
-        variant: [float(f"{value:.4g}") for value in (median(values), min(values), max(values))]
-        for variant, values in samples.items()
-    }
-    return {"what": what, "unit": unit, **figures}
+def spread(values: list[float]) -> list[float]:
+    """Median, least and most, to four digits."""
+    return [float(f"{value:.4g}") for value in (median(values), min(values), max(values))]
+
+
+def row(unit: str, samples: dict[str, list[float]]) -> Row:
+    return {"unit": unit, **{variant: spread(values) for variant, values in samples.items()}}
 
 
 def gain(row: Row) -> str:
-    """How many times as good as the original this library is."""
-    ours, original = row[OURS][0], row[ORIGINAL][0]
-    times = ours / original if row["unit"] == "GB/s" else original / ours
+    """How many times as good as the original both libraries are; where it was not measured, as the first."""
+    ours, other = row[BOTH][0], row[ORIGINAL if ORIGINAL in row else FIRST][0]
+    times = ours / other if row["unit"] == "GB/s" else other / ours
     return f"{times:.1f}x" if times < 10 else f"{times:.0f}x"
 
 
-def table(rows: list[Row], with_spread: bool) -> str:
-    variants = [v for v in (ORIGINAL, ORIGINAL_O3, OURS, FIO) if any(v in row for row in rows)]
-    cells = [["", *variants, "gain"]]
+def table(rows: list[Row], detailed: bool) -> str:
+    """The medians; detailed: with their spread, and the medians of processor time."""
+    variants = [v for v in (ORIGINAL, FIRST, BOTH) if any(v in row for row in rows)]
+    cells = [["", *variants, "gain", *(f"CPU {v}" for v in variants if detailed)]]
     for row in rows:
-        cells.append([row["what"], *(_cell(row, v, with_spread) for v in variants), gain(row)])
+        speeds = [_cell(row.get(v), row["unit"], detailed) for v in variants]
+        cpu = row.get("CPU", {"unit": ""})
+        times = [_cell(cpu.get(v), cpu["unit"], False) for v in variants if detailed]
+        cells.append([row["what"], *speeds, gain(row), *times])
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(
         "   ".join(
             [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
-        )
+        ).rstrip()
         for line in cells
     )
 
 
-def _cell(row: Row, variant: str, with_spread: bool) -> str:
-    if variant not in row:
+def _cell(spread: list[float] | None, unit: str, with_spread: bool) -> str:
+    if spread is None:
         return ""
-    middle, least, most = map(short, row[variant])
-    return f"{middle} [{least} - {most}] {row['unit']}" if with_spread else f"{middle} {row['unit']}"
+    return in_words(spread, unit) if with_spread else f"{_short(spread[0])} {unit}"
 
 
-def short(value: float) -> str:
+def in_words(spread: list[float], unit: str) -> str:
+    middle, least, most = map(_short, spread)
+    return f"{middle} [{least} - {most}] {unit}"
+
+
+def _short(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
+from math import log2
 from pathlib import Path
+from typing import Any
 
 import matplotlib
-from figures import FIO, ORIGINAL, ORIGINAL_O3, OURS, Row, short
+from figures import BOTH, ORIGINAL
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {ORIGINAL: "#8c959f", ORIGINAL_O3: "#c4cad0", OURS: "#1f6fbf", FIO: "#e0925a"}
+from deepspeed_aio_utils import sizes
+
+NAMES = {BOTH: "these libraries", ORIGINAL: "DeepSpeed"}
+COLOURS = {BOTH: "#1f6fbf", ORIGINAL: "#8c959f"}
+LINES = {"pinned": "-", "unpinned": "--"}
 STYLE = {
     "svg.fonttype": "none",  # text, not outlines of glyphs
     "svg.hashsalt": "bench",
@@ -23,72 +29,48 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.spines.left": False,
 }
 
 
-def draw(axes: Axes, title: str, rows: list[Row], labels: list[str]) -> None:
-    """A group of bars for each row, with the medians above them."""
-    variants = [variant for variant in COLOURS if any(variant in row for row in rows)]
-    width = 0.8 / len(variants)
-    for index, variant in enumerate(variants):
-        places = [place - 0.4 + width * (index + 0.5) for place in range(len(rows))]
-        heights = [row[variant][0] for row in rows]
-        bars = axes.bar(places, heights, width, color=COLOURS[variant], label=variant)
-        axes.bar_label(bars, [short(height) for height in heights], fontsize=7.5)
-    axes.set_xticks(range(len(rows)), labels)
-    axes.set_yticks([])
-    axes.tick_params(length=0)
-    axes.set_title(title)
+def draw(axes: Axes, operation: str, results: dict[str, Any]) -> None:
+    """Speed over the size of the tensor, below what the device gives."""
+    limit = results["device"][operation][0]
+    axes.axhline(limit, color="#e0925a", linewidth=5, alpha=0.5, label="the device's limit (fio)")
+    for variant, colour in COLOURS.items():
+        for kind, line in LINES.items():
+            start = f"{operation} {kind} "
+            rows = [row for row in results["rows"] if row["what"].startswith(start)]
+            words = [row["what"][len(start) :] for row in rows]
+            places = [log2(sizes.parse(size.replace(" ", ""))) for size in words]
+            speeds = [row[variant][0] for row in rows]
+            label = f"{NAMES[variant]}, {kind}"
+            axes.plot(places, speeds, line, color=colour, marker="o", markersize=3.5, label=label)
+            axes.set_xticks(places, [size.replace(" MiB", "") for size in words])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("size of the tensor, MiB")
+    axes.set_title(f"{operation.capitalize()}s, GB/s (more is better)")
 
 
 def main() -> None:
     path = Path(sys.argv[1])
     results = json.loads(path.read_text(encoding="utf-8"))
-    rows = {row["what"]: row for row in results["rows"]}
-    # DeepSpeed's default mode overlaps; the table has both.
-    transfers = [what for what in rows if what.startswith(("write overlap", "read overlap"))]
-    labels = [what.replace(" overlap ", "\n") for what in transfers]
-    prepare = [what for what in rows if what.startswith("prepare")]
-
     matplotlib.rcParams.update(STYLE)
-    drawing = Figure(figsize=(10, 6.4))
-    axes = drawing.subplots(2, 2)
-    draw(axes[0][0], "Transfers, GB/s (more is better)", [rows[what] for what in transfers], labels)
-    draw(
-        axes[0][1],
-        "CPU time of transfers, ms per GiB (less is better)",
-        [rows[f"CPU {what}"] for what in transfers],
-        labels,
-    )
-    memory = [what for what in rows if what.endswith(("+lock", "+free"))]
-    draw(
-        axes[1][0],
-        "Buffer of the same size, ms (less is better)",
-        [rows[what] for what in memory],
-        [what.replace("+", " and ") for what in memory],
-    )
-    draw(
-        axes[1][1],
-        "Prepare one iocb, ns (less is better)",
-        [rows[what] for what in prepare],
-        [what.split()[1] for what in prepare],
-    )
-    handles = {}
-    for some in axes.flat:
-        handles.update({label: handle for handle, label in zip(*some.get_legend_handles_labels())})
-    drawing.legend(handles.values(), handles, loc="upper left", ncol=len(handles), frameon=False)
+    drawing = Figure(figsize=(10, 4.2))
+    panels = drawing.subplots(1, 2)
+    for axes, operation in zip(panels, ("write", "read")):
+        draw(axes, operation, results)
+    handles, labels = panels[0].get_legend_handles_labels()
+    drawing.legend(handles, labels, loc="upper left", ncol=len(labels), frameon=False)
     about = results["machine"]
     drawing.text(
         0.015,
-        0.012,
-        f"Medians, {results['date']}; {results['transfers']}, overlap; "
-        f"{about['cpu']}, {about['processors']} processors, Linux {about['kernel']}, "
-        f"{about['file system']}",
+        0.015,
+        f"Medians, {results['date']}; {results['tensors']}; {about['cpu']}, {about['processors']} processors, "
+        f"Linux {about['kernel']}, {about['file system']}; fio with {results['fio with']}",
         fontsize=7.5,
         color="#57606a",
     )
-    drawing.tight_layout(rect=(0, 0.03, 1, 0.94), h_pad=2, w_pad=3)
+    drawing.tight_layout(rect=(0, 0.03, 1, 0.93), w_pad=3)
     drawing.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
 
 

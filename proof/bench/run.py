@@ -20,15 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import figures
-from figures import FIO, ORIGINAL, ORIGINAL_O3, OURS, Row
-from scratch_file import BenchError, scratch_file
+from figures import BOTH, FIRST, ORIGINAL, Row
+from fio import Fio, fio
+from scratch_file import BenchError, fill, scratch_file
 
 from deepspeed_aio_utils import sizes, system_checks
 from deepspeed_aio_utils.sizes import in_words
 
-KIB, MIB = 1 << 10, 1 << 20
-DEPTH = 32  # also in measurements.cpp
-LOOPS_FILE = 64 * MIB  # also in loop_measurements.cpp
+MIB = 1 << 20
+BLOCK, DEPTH = MIB, 8  # DeepSpeed's defaults; also in tensor_measurements.cpp
+TENSORS = [1 * MIB, 2 * MIB, 4 * MIB, 8 * MIB, 16 * MIB, 32 * MIB, 64 * MIB]  # and SIZE
+KINDS = ["pinned", "pinned anew", "unpinned"]
+LOOPS_FILE = 16 * MIB  # also in loop_measurements.cpp
+
+EXPLANATION = """\
+Tensors, moved as DeepSpeed's aio_handle moves them, with its default settings ({moved}):
+  pinned        a locked buffer, moved again and again
+  pinned anew   a locked buffer, allocated before each transfer and released after it
+  unpinned      ordinary memory, copied through a buffer that is allocated for each transfer
+disk, tmpfs: one transfer by DeepSpeed's loops and by ours, with the same buffers.
+Medians [least - most]. CPU is the process's time; what libaio's writes do in the kernel's threads is not in
+it (of a single block of 4 KiB, whose write here does nothing there, that is the smaller part)."""
 
 # (what was measured, its unit): the values by variant
 Samples = dict[tuple[str, str], dict[str, list[float]]]
@@ -39,66 +51,59 @@ class Bench:
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         self._tool = manifest["tool"]
-        self._libraries = manifest["libraries"]
-        self._loops = manifest["loops"]
+        (utils, common), ours = manifest["original"], manifest["ours"]
+        self._libraries = {ORIGINAL: (utils, common), FIRST: (ours[0], common), BOTH: ours}
         self._samples: Samples = defaultdict(lambda: defaultdict(list))
-        self._order = [ORIGINAL, ORIGINAL_O3, OURS]
+        self._device: dict[str, list[float]] = defaultdict(list)
+        self._order = list(self._libraries)
 
     def rows(self) -> list[Row]:
-        return [figures.row(what, unit, samples) for (what, unit), samples in self._samples.items()]
+        """Tensors of all sizes beside each other."""
+        rows: dict[str, Row] = {}
+        for (what, unit), samples in self._samples.items():
+            if what.startswith("CPU "):
+                rows[what[4:]]["CPU"] = figures.row(unit, samples)
+            else:
+                rows[what] = {"what": what, **figures.row(unit, samples)}
+        groups = list(dict.fromkeys(map(_without_size, rows)))
+        return sorted(rows.values(), key=lambda row: groups.index(_without_size(row["what"])))
+
+    def device(self) -> dict[str, list[float]]:
+        """GB/s of "write" and "read"."""
+        return {operation: figures.spread(values) for operation, values in self._device.items()}
 
     def turn(self) -> None:
         """Begins a round: what went first in the last one goes last, in case that makes a difference."""
         self._order.reverse()
 
-    def transfers(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
-        """Writes and reads the file with both libraries."""
-        arguments = [str(word) for configuration in configurations for word in configuration]
-        for variant in self._in_order(ORIGINAL, OURS):
-            libraries = self._libraries[variant], self._loops[ORIGINAL]
-            self._measure(variant, *libraries, path, str(size), *arguments)
+    def tensors(self, path: str, size: int, tensor: int, kinds: list[str], variants: list[str]) -> None:
+        """Moves a tensor through a file of `size` bytes."""
+        self._measure(variants, "tensors", path, str(size), str(tensor), *kinds)
 
     def loops(self, place: str, path: str) -> None:
         """Moves many small transfers with DeepSpeed's loops and with ours, with the same buffers."""
-        for variant in self._in_order(ORIGINAL, OURS):
-            self._measure(variant, self._libraries[OURS], self._loops[variant], "loops", place, path)
+        self._measure([FIRST, BOTH], "loops", place, path)
 
-    def preparation(self) -> None:
-        """Prepares iocbs that are not submitted."""
+    def fio(self, fio: Fio) -> None:
+        """What the device gives."""
+        for operation in ("write", "read"):
+            self._device[operation].append(fio.measure(operation))
+
+    def _measure(self, variants: list[str], *arguments: str) -> None:
         for variant in self._order:
-            self._measure(variant, self._libraries[variant], self._loops[ORIGINAL], "prepare")
+            if variant in variants:
+                for line in _run(variant, [self._tool, *self._libraries[variant], *arguments]).splitlines():
+                    *words, unit, value = line.split()
+                    what = " ".join(in_words(int(word)) if word.isdigit() else word for word in words)
+                    self._samples[what, unit][variant].append(float(value))
 
-    def fio(self, path: str, size: int, configurations: list[tuple[str, int]]) -> None:
-        """What the device gives, by fio's libaio engine."""
-        # Huge pages for its buffers as well (glibc 2.35 and later).
-        environment = {**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-        for block in sorted({block for _, block in configurations}):
-            for operation in ("write", "read"):
-                command = (
-                    f"fio --name=fio --output-format=json --ioengine=libaio --direct=1 --filename={path} "
-                    f"--size={size} --rw={operation} --bs={block} --iodepth={DEPTH} --time_based "
-                    f"--ramp_time=500ms --runtime=750ms"
-                )
-                output = _run(FIO, command.split(), environment)
-                # Warnings may come before the JSON.
-                job = json.loads(output[output.index("{") :])["jobs"][0][operation]
-                # fio does not have DeepSpeed's two modes.
-                for mode in {mode for mode, of_mode in configurations if of_mode == block}:
-                    what = f"{operation} {mode} {in_words(block)}"
-                    self._samples[what, "GB/s"][FIO].append(job["bw_bytes"] / 1e9)
 
-    def _in_order(self, *variants: str) -> list[str]:
-        return [variant for variant in self._order if variant in variants]
-
-    def _measure(self, variant: str, *arguments: str) -> None:
-        for line in _run(variant, [self._tool, *arguments]).splitlines():
-            *words, unit, value = line.split()
-            what = " ".join(in_words(int(word)) if word.isdigit() else word for word in words)
-            self._samples[what, unit][variant].append(float(value))
+def _without_size(what: str) -> str:
+    return what.rsplit(maxsplit=2)[0]
 
 
 def _run(name: str, command: list[str], environment: dict[str, str] | None = None) -> str:
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True)
     if run.returncode == -signal.SIGKILL:
         raise BenchError(
             f"{name} was killed, as the kernel does when memory runs out; choose a smaller SIZE."
@@ -115,52 +120,43 @@ def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
     for number in range(rounds):
         _progress(f"round {number + 1} of {rounds}")
         bench.turn()
-        bench.transfers(path, size, [("overlap", MIB)])
+        bench.tensors(path, size, size, ["pinned"], [ORIGINAL, BOTH])
     rows = {row["what"].split()[0]: row for row in bench.rows()}
-    rows.pop("CPU")
     print(
-        f"\n{in_words(size)} with O_DIRECT, through the loops of DeepSpeed "
+        f"\n{in_words(size)} with O_DIRECT; the original is that of DeepSpeed "
         f"{manifest['versions']['DeepSpeed']}; medians of {rounds} rounds\n"
     )
-    print(figures.table([{**row, "what": name} for name, row in rows.items()], with_spread=False))
+    print(figures.table([{**row, "what": name} for name, row in rows.items()], detailed=False))
     if not _lockable(size):
         print(
             f"\nThe kernel does not lock buffers of this size for you; only locked ones are faster. "
             f"{system_checks.RAISE_MEMLOCK}."
         )
     write, read = (figures.gain(rows[name]).replace("x", " times") for name in ("write", "read"))
-    print(f"\nBoth moved the same bytes; this library wrote {write} and read {read} as fast as the original.")
+    print(f"\nBoth moved the same bytes; these libraries wrote {write} and read {read} as fast as the original.")
 
 
 def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: bool) -> None:
     bench = Bench(manifest)
-    blocks = [MIB] if quick else [MIB, 128 * KIB]
-    configurations = [(mode, block) for block in blocks for mode in ("overlap", "sequential")]
-    about = _about(manifest, size)
-    rounds = 3 if quick else 5
-    for number in range(rounds):
-        _progress(f"round {number + 1} of {rounds}")
-        bench.turn()
-        bench.transfers(path, size, configurations)
-        bench.fio(path, size, configurations)
-    places = {"disk": _directory(), "tmpfs": "/dev/shm"}
-    for number in range(rounds):
-        _progress(f"the loops alone, round {number + 1} of {rounds}")
-        bench.turn()
-        for place, directory in places.items():
-            with scratch_file(directory, LOOPS_FILE) as loops_path:
-                bench.loops(place, loops_path)
-    _progress("the preparation of iocbs")
-    for _ in range(5 * rounds):
-        bench.turn()
-        bench.preparation()
+    rounds = 3 if quick else 7
+    tensors = [tensor for tensor in TENSORS if tensor < size] + [size]
+    with fio(_run, path, size, BLOCK, DEPTH) as device:
+        for number in range(rounds):
+            _progress(f"round {number + 1} of {rounds}")
+            bench.turn()
+            bench.fio(device)
+            for tensor in tensors[1::2] if quick else tensors:
+                bench.tensors(path, size, tensor, KINDS, [ORIGINAL, FIRST, BOTH])
+            for place, directory in {"disk": _directory(), "tmpfs": "/dev/shm"}.items():
+                with scratch_file(directory, LOOPS_FILE) as loops_path:
+                    bench.loops(place, loops_path)
     rows = bench.rows()
-    print(
-        f"\n{in_words(size)}, queue depth {DEPTH}; medians [least - most]; "
-        f"disk, tmpfs: one transfer by DeepSpeed's loops and by ours, with the same buffers; "
-        f"prepare: for one iocb, 128 at a time\n"
-    )
-    print(figures.table(rows, with_spread=True))
+    moved = f"blocks of {in_words(BLOCK)}, queue depth {DEPTH}, overlap"
+    print(f"\n{EXPLANATION.format(moved=moved, buffers=device.buffers)}\n")
+    print(figures.table(rows, detailed=True))
+    speeds = [f"{operation}s {figures.in_words(speed, 'GB/s')}" for operation, speed in bench.device().items()]
+    print(f"\nThe device's limit, by fio with {device.buffers}: {', '.join(speeds)}")
+    about = {**_about(manifest), "tensors": moved, "fio with": device.buffers, "device": bench.device()}
     results = (build if quick else Path(__file__).parent) / "results.json"
     figures.write(results, about, rows)
     _run("plot.py", [sys.executable, str(Path(__file__).with_name("plot.py")), str(results)])
@@ -176,7 +172,7 @@ def _lockable(size: int) -> bool:
     return lockable is None or size <= lockable
 
 
-def _about(manifest: dict[str, Any], size: int) -> dict[str, Any]:
+def _about(manifest: dict[str, Any]) -> dict[str, Any]:
     cpu = [
         line.split(":")[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -193,8 +189,7 @@ def _about(manifest: dict[str, Any], size: int) -> dict[str, Any]:
             "huge pages": system_checks.huge_pages().value,
             "file system": _run("df", ["df", "--output=fstype", _directory()]).split()[-1],
         },
-        "versions": {**manifest["versions"], "fio": _run(FIO, ["fio", "--version"]).strip()},
-        "transfers": f"{in_words(size)}, queue depth {DEPTH}",
+        "versions": {**manifest["versions"], "fio": _run("fio", ["fio", "--version"]).strip()},
     }
 
 
@@ -217,6 +212,7 @@ def main() -> None:
     with scratch_file(_directory(), size) as path:
         if only_check:
             return
+        fill(path, size)
         manifest = json.loads((build / "proof/bench/manifest.json").read_text(encoding="utf-8"))
         if purpose == "demo":
             _demo(manifest, path, size)

@@ -1,7 +1,6 @@
 // Measures a libdeepspeed_aio_utils.so and a libdeepspeed_aio_common.so, the original's or ours.
 //
-// usage: transfer_tool UTILS COMMON prepare
-//        transfer_tool UTILS COMMON FILE BYTES (sequential|overlap BLOCK_SIZE)...
+// usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES (pinned|"pinned anew"|unpinned)...
 //        transfer_tool UTILS COMMON loops PLACE FILE
 //
 // measurements.cpp says what is measured and printed.
@@ -14,8 +13,8 @@ int main(int argc, char** argv)
 {
     if (argc < 4) {
         fprintf(stderr,
-                "usage: transfer_tool UTILS COMMON prepare | loops PLACE FILE | FILE BYTES (MODE "
-                "BLOCK_SIZE)...\n");
+                "usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES KIND... | "
+                "loops PLACE FILE\n");
         return 1;
     }
     // The calls of each are bound to those before it.
