@@ -33,12 +33,13 @@ def gain(row: Row) -> str:
 def table(rows: list[Row], detailed: bool) -> str:
     """The medians; detailed: with their spread, and the medians of processor time."""
     variants = [v for v in (ORIGINAL, FIRST, BOTH) if any(v in row for row in rows)]
-    cells = [["", *variants, "gain", *(f"CPU {v}" for v in variants if detailed)]]
+    cells = [["", *variants, "gain", *(f"CPU {v.split()[0]}" for v in variants if detailed)]]
     for row in rows:
-        speeds = [_cell(row.get(v), row["unit"], detailed) for v in variants]
-        cpu = row.get("CPU", {"unit": ""})
-        times = [_cell(cpu.get(v), cpu["unit"], False) for v in variants if detailed]
-        cells.append([row["what"], *speeds, gain(row), *times])
+        what, end = (f"{row['what']}, {row['unit']}", "") if detailed else (row["what"], f" {row['unit']}")
+        medians = [in_words(row[v], detailed) + end if v in row else "" for v in variants]
+        cpu = row.get("CPU", {})
+        times = [in_words(cpu[v], False) if v in cpu else "" for v in variants if detailed]
+        cells.append([what, *medians, gain(row), *times])
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join(
         "   ".join(
@@ -48,15 +49,9 @@ def table(rows: list[Row], detailed: bool) -> str:
     )
 
 
-def _cell(spread: list[float] | None, unit: str, with_spread: bool) -> str:
-    if spread is None:
-        return ""
-    return in_words(spread, unit) if with_spread else f"{_short(spread[0])} {unit}"
-
-
-def in_words(spread: list[float], unit: str) -> str:
+def in_words(spread: list[float], with_spread: bool) -> str:
     middle, least, most = map(_short, spread)
-    return f"{middle} [{least} - {most}] {unit}"
+    return f"{middle} [{least} - {most}]" if with_spread else middle
 
 
 def _short(value: float) -> str:

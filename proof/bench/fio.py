@@ -1,4 +1,4 @@
-"""What the device gives, by fio with the same requests and with huge pages, which DeepSpeed's buffers lack."""
+"""What the device gives: fio makes the same requests, with buffers in huge pages."""
 
 from __future__ import annotations
 
@@ -64,5 +64,6 @@ def _reserved_pages() -> Iterator[bool]:
 
 
 def _free_pages() -> int:
-    found = re.findall(r"^(?:HugePages_Free|Hugepagesize): *(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    return int(found[0]) if len(found) == 2 and found[1] == "2048" else 0
+    meminfo = Path("/proc/meminfo").read_text()
+    found = re.findall(r"^(?:HugePages_Free|Hugepagesize): *(\d+)", meminfo, re.MULTILINE)
+    return int(found[0]) if found[1:] == ["2048"] else 0

@@ -6,6 +6,7 @@ usage: plot.py RESULTS.json
 from __future__ import annotations
 
 import json
+import re
 import sys
 from math import log2
 from pathlib import Path
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 
 from deepspeed_aio_utils import sizes
 
-NAMES = {BOTH: "these libraries", ORIGINAL: "DeepSpeed"}
+NAMES = {BOTH: "both libraries", ORIGINAL: "DeepSpeed"}
 COLOURS = {BOTH: "#1f6fbf", ORIGINAL: "#8c959f"}
 LINES = {"pinned": "-", "unpinned": "--"}
 STYLE = {
@@ -38,14 +39,13 @@ def draw(axes: Axes, operation: str, results: dict[str, Any]) -> None:
     axes.axhline(limit, color="#e0925a", linewidth=5, alpha=0.5, label="the device's limit (fio)")
     for variant, colour in COLOURS.items():
         for kind, line in LINES.items():
-            start = f"{operation} {kind} "
-            rows = [row for row in results["rows"] if row["what"].startswith(start)]
-            words = [row["what"][len(start) :] for row in rows]
-            places = [log2(sizes.parse(size.replace(" ", ""))) for size in words]
-            speeds = [row[variant][0] for row in rows]
+            name = re.compile(f"{operation} {kind} ([0-9].*)")
+            found = [(name.fullmatch(row["what"]), row) for row in results["rows"]]
+            speeds = {match[1]: row[variant][0] for match, row in found if match}
+            places = [log2(sizes.parse(size.replace(" ", ""))) for size in speeds]
             label = f"{NAMES[variant]}, {kind}"
-            axes.plot(places, speeds, line, color=colour, marker="o", markersize=3.5, label=label)
-            axes.set_xticks(places, [size.replace(" MiB", "") for size in words])
+            axes.plot(places, speeds.values(), line, color=colour, marker="o", markersize=3.5, label=label)
+            axes.set_xticks(places, [size.replace(" MiB", "") for size in speeds])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("size of the tensor, MiB")
     axes.set_title(f"{operation.capitalize()}s, GB/s (more is better)")
@@ -65,8 +65,8 @@ def main() -> None:
     drawing.text(
         0.015,
         0.015,
-        f"Medians, {results['date']}; {results['tensors']}; {about['cpu']}, {about['processors']} processors, "
-        f"Linux {about['kernel']}, {about['file system']}; fio with {results['fio with']}",
+        f"Medians, {results['date']}; {results['tensors']}; {about['cpu']}, {about['processors']} "
+        f"processors, Linux {about['kernel']}, {about['file system']}; fio with {results['fio with']}",
         fontsize=7.5,
         color="#57606a",
     )

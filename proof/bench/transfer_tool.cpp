@@ -1,6 +1,7 @@
 // Measures a libdeepspeed_aio_utils.so and a libdeepspeed_aio_common.so, the original's or ours.
 //
-// usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES (pinned|"pinned anew"|unpinned)...
+// usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES (pinned|"pinned
+// anew"|unpinned)...
 //        transfer_tool UTILS COMMON loops PLACE FILE
 //
 // measurements.cpp says what is measured and printed.
