@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from figures import BOTH, ORIGINAL
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deepspeed_aio_utils import sizes
+from deepspeed_aio_utils.figures import BOTH, ORIGINAL
 
-NAMES = {BOTH: "both libraries", ORIGINAL: "DeepSpeed"}
 COLOURS = {BOTH: "#1f6fbf", ORIGINAL: "#8c959f"}
 LINES = {"pinned": "-", "unpinned": "--"}
 STYLE = {
@@ -43,7 +42,7 @@ def draw(axes: Axes, operation: str, results: dict[str, Any]) -> None:
             found = [(name.fullmatch(row["what"]), row) for row in results["rows"]]
             speeds = {match[1]: row[variant][0] for match, row in found if match}
             places = [log2(sizes.parse(size.replace(" ", ""))) for size in speeds]
-            label = f"{NAMES[variant]}, {kind}"
+            label = f"{variant}, {kind}"
             axes.plot(places, speeds.values(), line, color=colour, marker="o", markersize=3.5, label=label)
             axes.set_xticks(places, [size.replace(" MiB", "") for size in speeds])
     axes.set_ylim(bottom=0)

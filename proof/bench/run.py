@@ -15,16 +15,14 @@ import platform
 import signal
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import figures
-from figures import BOTH, FIRST, ORIGINAL, Row
-from fio import Fio, fio
 from scratch_file import BenchError, fill, scratch_file
 
-from deepspeed_aio_utils import sizes, system_checks
+from deepspeed_aio_utils import figures, sizes, system_checks
+from deepspeed_aio_utils.figures import BOTH, FIRST, ORIGINAL, Row, Samples
+from deepspeed_aio_utils.fio import fio
 from deepspeed_aio_utils.sizes import in_words
 
 MIB = 1 << 20
@@ -43,9 +41,6 @@ Medians [least - most]. CPU is the process's time, in ms/GiB, of disk and tmpfs 
 threads do is not in it: that is a third of what the original's write of a single 4 KiB block takes, and
 none of ours."""
 
-# (what was measured, its unit): the values by variant
-Samples = dict[tuple[str, str], dict[str, list[float]]]
-
 
 class Bench:
     """The programs that are run, and what they have measured so far."""
@@ -54,24 +49,8 @@ class Bench:
         self._tool = manifest["tool"]
         (utils, common), ours = manifest["original"], manifest["ours"]
         self._libraries = {ORIGINAL: (utils, common), FIRST: (ours[0], common), BOTH: ours}
-        self._samples: Samples = defaultdict(lambda: defaultdict(list))
-        self._device: dict[str, list[float]] = defaultdict(list)
         self._order = list(self._libraries)
-
-    def rows(self) -> list[Row]:
-        """Tensors of all sizes beside each other."""
-        rows: dict[str, Row] = {}
-        for (what, unit), samples in self._samples.items():
-            if what.startswith("CPU "):
-                rows[what[4:]]["CPU"] = figures.row(unit, samples)
-            else:
-                rows[what] = {"what": what, **figures.row(unit, samples)}
-        groups = list(dict.fromkeys(map(_without_size, rows)))
-        return sorted(rows.values(), key=lambda row: groups.index(_without_size(row["what"])))
-
-    def device(self) -> dict[str, list[float]]:
-        """GB/s of "write" and "read"."""
-        return {operation: figures.spread(values) for operation, values in self._device.items()}
+        self.samples = Samples()
 
     def turn(self) -> None:
         """Begins a round: what went first in the last one goes last, in case that makes a difference."""
@@ -85,26 +64,17 @@ class Bench:
         """Moves many small transfers with DeepSpeed's loops and with ours, with the same buffers."""
         self._measure([FIRST, BOTH], "loops", place, path)
 
-    def fio(self, fio: Fio) -> None:
-        """What the device gives."""
-        for operation in ("write", "read"):
-            self._device[operation].append(fio.measure(operation))
-
     def _measure(self, variants: list[str], *arguments: str) -> None:
         for variant in self._order:
             if variant in variants:
                 for line in _run(variant, [self._tool, *self._libraries[variant], *arguments]).splitlines():
                     *words, unit, value = line.split()
                     what = " ".join(in_words(int(word)) if word.isdigit() else word for word in words)
-                    self._samples[what, unit][variant].append(float(value))
+                    self.samples.add(variant, what, unit, float(value))
 
 
-def _without_size(what: str) -> str:
-    return what.rsplit(maxsplit=2)[0]
-
-
-def _run(name: str, command: list[str], environment: dict[str, str] | None = None) -> str:
-    run = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True)
+def _run(name: str, command: list[str]) -> str:
+    run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode == -signal.SIGKILL:
         raise BenchError(
             f"{name} was killed, as the kernel does when memory runs out; choose a smaller SIZE."
@@ -122,10 +92,10 @@ def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
         _progress(f"round {number + 1} of {rounds}")
         bench.turn()
         bench.tensors(path, size, size, ["pinned"], [ORIGINAL, BOTH])
-    rows = {row["what"].split()[0]: row for row in bench.rows()}
+    rows = {row["what"].split()[0]: row for row in bench.samples.rows()}
     print(
-        f"\n{in_words(size)} with O_DIRECT; the original is that of DeepSpeed "
-        f"{manifest['versions']['DeepSpeed']}; medians of {rounds} rounds\n"
+        f"\n{in_words(size)} with O_DIRECT, moved by DeepSpeed {manifest['versions']['DeepSpeed']} and by "
+        f"both libraries; medians of {rounds} rounds\n"
     )
     print(figures.table([{**row, "what": name} for name, row in rows.items()], detailed=False))
     if not _lockable(size):
@@ -134,34 +104,41 @@ def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
             f"{system_checks.RAISE_MEMLOCK}."
         )
     write, read = (figures.gain(rows[name]).replace("x", " times") for name in ("write", "read"))
-    print(f"\nBoth moved the same bytes; ours wrote {write} and read {read} as fast as the original.")
+    print(f"\nBoth moved the same bytes; ours wrote {write} and read {read} as fast as DeepSpeed's own.")
 
 
 def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: bool) -> None:
     bench = Bench(manifest)
     rounds = 3 if quick else 7
     tensors = [tensor for tensor in TENSORS if tensor < size] + [size]
-    with fio(_run, path, size, BLOCK, DEPTH) as device:
+    with fio(path, size, BLOCK, DEPTH) as device:
         for number in range(rounds):
             _progress(f"round {number + 1} of {rounds}")
             bench.turn()
-            bench.fio(device)
+            device.measure()
             for tensor in tensors[1::2] if quick else tensors:
                 bench.tensors(path, size, tensor, KINDS, [ORIGINAL, FIRST, BOTH])
             for place, directory in {"disk": _directory(), "tmpfs": "/dev/shm"}.items():
                 with scratch_file(directory, LOOPS_FILE) as loops_path:
                     bench.loops(place, loops_path)
-    rows = bench.rows()
+    rows = bench.samples.rows()
     moved = f"blocks of {in_words(BLOCK)}, queue depth {DEPTH}, overlap"
     print(f"\n{EXPLANATION.format(moved=moved)}\n")
     print(figures.table(rows, detailed=True))
-    write, read = (figures.in_words(speed, True) for speed in bench.device().values())
-    print(f"\nThe device's limit, by fio with {device.buffers}: writes {write} GB/s, reads {read} GB/s")
-    about = {**_about(manifest), "tensors": moved, "fio with": device.buffers, "device": bench.device()}
+    print(f"\n{device}")
+    speeds = {operation: figures.spread(values) for operation, values in device.speeds.items()}
+    about = {**_about(manifest), "tensors": moved, "fio with": device.buffers, "device": speeds}
     results = (build if quick else Path(__file__).parent) / "results.json"
-    figures.write(results, about, rows)
+    _write(results, about, rows)
     _run("plot.py", [sys.executable, str(Path(__file__).with_name("plot.py")), str(results)])
     print(f"\nWritten: {results} and .svg")
+
+
+def _write(path: Path, about: dict[str, Any], rows: list[Row]) -> None:
+    """JSON with one row a line."""
+    lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
+    text = json.dumps({**about, "rows": []}, indent=1).replace('"rows": []', f'"rows": [\n{lines}\n ]')
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _progress(text: str) -> None:
@@ -229,5 +206,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit(130)
-    except BenchError as error:
+    except RuntimeError as error:
         sys.exit(f"{sys.argv[1]}: {error}")

@@ -15,7 +15,7 @@ from deepspeed_aio_utils.sizes import in_words
 RESERVE = 128 << 20  # bytes of memory for everything else
 
 
-class BenchError(Exception):
+class BenchError(RuntimeError):
     """A sentence for the user: what does not work here, and what to do."""
 
 

@@ -27,6 +27,10 @@ def _size(text: str) -> int:
     return size
 
 
+def _sizes(text: str) -> list[int]:
+    return [_size(size) for size in text.split(",")]
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
@@ -57,13 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     bench = commands.add_parser(
-        "bench", help="move tensors with and without the library, in turns, and compare"
+        "bench", help="move tensors with and without the libraries, in turns, and compare"
     )
     bench.add_argument("--dir", type=_directory, default=".", help="for the tensors (default: here)")
-    bench.add_argument("--size", type=_size, default="1GiB", help="of the tensor (default: 1GiB)")
+    every = "1M,2M,4M,8M,16M,32M,64M,1G"
+    bench.add_argument("--sizes", type=_sizes, default=every, help=f"of the tensors (default: {every})")
     bench.add_argument("--rounds", type=_count, default="5", help="turns of each (default: 5)")
     bench.add_argument("--block-size", type=_size, default="1MiB", help="(default: 1MiB)")
-    bench.add_argument("--queue-depth", type=_count, default="32", help="(default: 32)")
+    bench.add_argument("--queue-depth", type=_count, default="8", help="(default: 8)")
     bench.add_argument("--threads", type=_count, default="1", help="of aio_handle (default: 1)")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
@@ -95,7 +100,7 @@ def main() -> int:
     return bench(
         Settings(
             directory=str(arguments.dir),
-            size=arguments.size,
+            sizes=arguments.sizes,
             rounds=arguments.rounds,
             block_size=arguments.block_size,
             queue_depth=arguments.queue_depth,

@@ -1,25 +1,43 @@
-"""`python -m deepspeed_aio_utils bench`: DeepSpeed with and without the library, in two processes that
-take turns, so that other load on the machine affects both.
+"""`python -m deepspeed_aio_utils bench`: tensors moved by DeepSpeed, with the first library and with both, in
+three processes that take turns, so that other load on the machine affects all of them.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from statistics import median
+from pathlib import Path
 from typing import Any
 
 from .activation import activate
-from .bench_worker import MODES
+from .bench_worker import fill
 from .errors import ActivationError
+from .figures import BOTH, FIRST, ORIGINAL, VARIANTS, Samples, table
+from .fio import Fio, fio
 from .report import stderr
 from .sizes import in_words
 from .streams import report_stream
+from .symbols import LIBRARIES, LIBRARY_OF, UTILS
+from .transfer import scratch_file
 
-_NAMES = {False: "DeepSpeed's own", True: "this library"}
+# The libraries of each process, and the arguments of activate(), None without it.
+_LIBRARIES = {ORIGINAL: (), FIRST: (UTILS,), BOTH: LIBRARIES}
+_ACTIVATE = {ORIGINAL: None, FIRST: {"transfers": False}, BOTH: {}}
+
+_EXPLANATION = """\
+Tensors in {settings.directory}, through aio_handle: blocks of {block}, queue depth {settings.queue_depth},
+{settings.threads} thread(s), overlap.
+  pinned        a locked tensor, moved again and again
+  pinned anew   a locked tensor, allocated before each transfer and released after it
+  unpinned      an ordinary tensor, which DeepSpeed copies through a locked buffer
+Medians [least - most] of {settings.rounds} turns each. CPU is the process's time in ms/GiB; what the
+kernel's own threads do is not in it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +45,7 @@ class Settings:
     """What is moved, and how."""
 
     directory: str
-    size: int
+    sizes: list[int]
     rounds: int
     block_size: int
     queue_depth: int
@@ -37,31 +55,44 @@ class Settings:
 class _Worker:
     """A process that keeps DeepSpeed loaded and takes turns."""
 
-    def __init__(self, settings: Settings, with_library: bool) -> None:
-        self.name = _NAMES[with_library]
+    def __init__(self, settings: Settings, file: str, name: str) -> None:
+        self.name = name
         command = [
             sys.executable,
             "-m",
             f"{__package__}.bench_worker",
-            json.dumps({**asdict(settings), "activate": with_library}),
+            json.dumps({**asdict(settings), "file": file, "activate": _ACTIVATE[name]}),
         ]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        # Whether the calls of its ops go to this package's libraries.
-        self.ours: list[bool] = self._read()
+        # The worker itself decides, also where DSAIO=1 would switch the libraries on in all.
+        environment, pipe = {**os.environ, "DSAIO": "0"}, subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+        # The functions that its ops call, and whether the calls go to this package's libraries.
+        self._calls: list[tuple[str, bool]] = self._read()
 
-    def turn(self) -> dict[str, float]:
-        """Seconds for each step."""
+    def check_libraries(self) -> None:
+        """_Failed if its calls go to other libraries than they should."""
+        for library in LIBRARIES:
+            expected = library in _LIBRARIES[self.name]
+            found = [ours for function, ours in self._calls if LIBRARY_OF[function] == library]
+            if not found or (all if expected else any)(found) != expected:
+                raise _Failed(
+                    f"some calls of the process with {self.name} do not go there; the installed ops are "
+                    f"linked against a library for good."
+                )
+
+    def turn(self, size: int) -> list[tuple[str, str, float]]:
+        """What was measured with tensors of this size: its name, its unit and the value."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write("\n")
+            self._process.stdin.write(f"{size}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended, which _read() reports
-        figures: dict[str, float] = self._read()
+        figures: list[tuple[str, str, float]] = self._read()
         return figures
 
     def end(self) -> None:
-        """Ends it; it deletes its file."""
+        """Ends it."""
         self._process.communicate()
 
     def _read(self) -> Any:
@@ -82,80 +113,58 @@ class _Failed(RuntimeError):
 
 
 def bench(settings: Settings, as_json: bool) -> int:
-    """Prints the table; 0 if both could be measured, else 1."""
+    """Prints the table; 0 if everything could be measured, else 1."""
     try:
         # In this process only to report an error early.
         activate()
-        turns = _measure(settings)
-    except (ActivationError, _Failed) as error:
+        with scratch_file(Path(settings.directory)) as file:
+            samples, device = _measure(settings, file)
+    except (ActivationError, RuntimeError, OSError) as error:
         stderr(f"bench: {error}")
         return 1
     with report_stream() as out:
         if as_json:
-            json.dump({"settings": asdict(settings), "turns": turns}, out, indent=2)
+            speeds = device and {"buffers": device.buffers, **device.speeds}
+            json.dump({"settings": asdict(settings), "device": speeds, "rows": samples.rows()}, out, indent=2)
             print(file=out)
         else:
-            print(_table(settings, turns), file=out)
+            print(_EXPLANATION.format(settings=settings, block=in_words(settings.block_size)), file=out)
+            print(f"\n{table(samples.rows(), detailed=True)}\n", file=out)
+            print(device or "With fio installed, the device's limit would be here.", file=out)
     return 0
 
 
-def _measure(settings: Settings) -> dict[str, list[dict[str, float]]]:
-    stderr("loading DeepSpeed twice (it compiles its ops first, if they do not exist yet)")
+def _measure(settings: Settings, file: str) -> tuple[Samples, Fio | None]:
+    stderr("loading DeepSpeed three times (it compiles its ops first, if they do not exist yet)")
     workers: list[_Worker] = []
-    turns: dict[str, list[dict[str, float]]] = {name: [] for name in _NAMES.values()}
+    samples = Samples()
     try:
-        for with_library in (False, True):
-            worker = _Worker(settings, with_library)
-            workers.append(worker)
-            if worker.ours != [with_library]:
-                raise _Failed(
-                    f"some calls of the process with {worker.name} do not go there; the installed ops "
-                    f"are linked against a library for good."
-                )
-        for number in range(settings.rounds + 1):
-            for worker in workers:
-                figures = worker.turn()
-                # The first creates the file, and its memory is cold.
-                if number > 0:
-                    turns[worker.name].append(figures)
+        for name in VARIANTS:
+            workers.append(_Worker(settings, file, name))
+            workers[-1].check_libraries()
+        fill(file, max(settings.sizes))
+        with _device(settings, file) as device:
+            for number in range(settings.rounds):
+                stderr(f"round {number + 1} of {settings.rounds}")
+                # What went first goes last, in case that makes a difference.
+                workers.reverse()
+                if device:
+                    device.measure()
+                for size in settings.sizes:
+                    for worker in workers:
+                        for what, unit, value in worker.turn(size):
+                            samples.add(worker.name, what, unit, value)
     finally:
         for worker in workers:
             worker.end()
-    return turns
+    return samples, device
 
 
-def _table(settings: Settings, turns: dict[str, list[dict[str, float]]]) -> str:
-    without, with_library = (turns[name] for name in _NAMES.values())
-    gigabytes, gib = settings.size / 1e9, settings.size / (1 << 30)
-    rows = [["", *_NAMES.values(), ""]]
-
-    def row(label: str, key: str, unit: str, scale: float, rate: bool) -> None:
-        values = [
-            [scale / t[key] if rate else scale * t[key] for t in some] for some in (without, with_library)
-        ]
-        low, high = (median(values[i]) for i in ((0, 1) if rate else (1, 0)))
-        gain = f"{high / low:.1f}x" if low > 0 else "-"
-        cells = [f"{median(v):.3g} [{min(v):.3g} - {max(v):.3g}] {unit}" for v in values]
-        rows.append([label, *cells, gain])
-
-    row("allocate and lock, memory cold", "pin first", "ms", 1e3, rate=False)
-    row("allocate and lock, memory warm", "pin", "ms", 1e3, rate=False)
-    row("unlock and free", "release", "ms", 1e3, rate=False)
-    for mode in MODES:
-        for what in ("write", "read"):
-            row(f"{what}, {mode}", f"{what} {mode}", "GB/s", gigabytes, rate=True)
-    for mode in MODES:
-        for what in ("write", "read"):
-            row(f"CPU per GiB, {what}, {mode}", f"{what} {mode} cpu", "ms", 1e3 / gib, rate=False)
-
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = [
-        "  ".join([r[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(r[1:], widths[1:]))]) for r in rows
-    ]
-    title = (
-        f"{in_words(settings.size)} in {settings.directory}, blocks of "
-        f"{in_words(settings.block_size)}, queue depth {settings.queue_depth}, "
-        f"{settings.threads} thread(s), through aio_handle; medians [least - most] of "
-        f"{settings.rounds} turns each, interleaved"
-    )
-    return "\n".join([title, "", *(line.rstrip() for line in lines)])
+@contextmanager
+def _device(settings: Settings, file: str) -> Iterator[Fio | None]:
+    if shutil.which("fio") is None:
+        yield None
+    else:
+        size = max(settings.sizes)
+        with fio(file, size, settings.block_size, settings.queue_depth) as device:
+            yield device

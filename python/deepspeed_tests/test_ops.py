@@ -11,7 +11,7 @@ import tarfile
 import pytest
 from conftest import BUILD, HERE, DeepSpeed
 
-from deepspeed_aio_utils.op_builder import REPLACED
+from deepspeed_aio_utils.figures import VARIANTS
 from deepspeed_aio_utils.releases import ERAS, NEWEST
 from deepspeed_aio_utils.symbols import COMMON, LIBRARIES
 
@@ -197,11 +197,9 @@ def test_ds_io(compiled):
 
 
 def test_bench(compiled):
-    options = ["--json", "--dir", compiled.work, "--size", "64MiB", "--rounds", "2"]
-    # One of its processes is without the library all the same.
-    done = compiled.run("-m", "deepspeed_aio_utils", "bench", *options, DSAIO=1)
+    options = ["--json", "--dir", compiled.work, "--sizes", "2M,64M", "--rounds", "2"]
+    done = compiled.run("-m", "deepspeed_aio_utils", "bench", *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    turns = json.loads(done.stdout)["turns"]
-    counts = {name: len(figures) for name, figures in turns.items()}
-    assert counts == {"DeepSpeed's own": 2, "this library": 2}
+    rows = json.loads(done.stdout)["rows"]
+    assert len(rows) == 16 and all(set(VARIANTS) <= set(row) for row in rows)
     assert [p.name for p in compiled.work.iterdir() if p.name.startswith(".deepspeed_aio")] == []

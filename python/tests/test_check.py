@@ -1,4 +1,4 @@
-"""`check` and `bench` without DeepSpeed: what they report, and their exit status."""
+"""`check` without DeepSpeed: what it reports, and its exit status."""
 
 import ctypes
 import json
@@ -181,30 +181,6 @@ def test_the_limit_of_locked_memory(environment, limit):
     status, value, remedy = json.loads(done.stdout)
     assert value.startswith(sizes.in_words(limit))
     assert (status, remedy) == ("ok", None) if limit > 65536 else "ulimit -l" in remedy
-
-
-def test_bench_with_a_worker_that_ends_between_turns(environment):
-    # /bin/sh takes Python's place: it reports no libraries, ends, and never takes a turn.
-    worker = environment.home / "worker"
-    worker.write_text("#!/bin/sh\necho '[]'\nexit 3\n")
-    worker.chmod(0o755)
-    text = environment.code(
-        """
-        import json, sys
-        from deepspeed_aio_utils import bench
-        sys.executable = sys.argv[1]
-        worker = bench._Worker(bench.Settings(".", 4096, 1, 4096, 1, 1), False)
-        worker._process.wait()
-        try:
-            worker.turn()
-        except bench._Failed as error:
-            print(json.dumps(str(error)))
-        finally:
-            worker.end()
-        """,
-        worker,
-    )
-    assert "DeepSpeed's own ended with status 3" in text and "check" in text
 
 
 SIZES = {"4096": "4 KiB", "512M": "512 MiB", "3GiB": "3 GiB", "50335744": "48 MiB", "1000": "1000 bytes"}
