@@ -22,12 +22,12 @@ lint:
 	@scripts/setup.sh lint
 	@scripts/test.sh lint
 
-#: make demo              the original library and this one move the same file; SIZE=1GiB DIR=...
+#: make demo              DeepSpeed and both libraries move the same file; SIZE=1GiB DIR=...
 demo:
 	@scripts/setup.sh demo
 	@scripts/bench.sh demo
 
-#: make bench             this library beside the original and fio, measured; QUICK=1 SIZE=1GiB DIR=...
+#: make bench             tensors moved by DeepSpeed, both libraries and fio, measured; QUICK=1 SIZE=1GiB DIR=...
 bench:
 	@scripts/setup.sh bench
 	@scripts/bench.sh bench

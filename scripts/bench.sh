@@ -1,10 +1,10 @@
 #!/bin/bash
-# bench.sh demo|bench: builds DeepSpeed's original library and this one, moves a file with both, in
-# turn, and compares; `bench` measures more, and fio beside them.
+# bench.sh demo|bench: builds DeepSpeed's libraries and ours, moves a file with both, in turn, and
+# compares; `bench` moves tensors of many sizes, and has fio beside them.
 #
-#   SIZE     of the file and the buffer (default 1GiB; 256MiB with QUICK=1)
+#   SIZE     of the file and the largest tensor (default 1GiB; 256MiB with QUICK=1)
 #   DIR      where the file goes (default build/bench)
-#   QUICK=1  bench: fewer rounds and block sizes, and the committed figures are left alone
+#   QUICK=1  bench: fewer rounds and sizes, and the committed figures are left alone
 #
 # Ends with status 77 where DeepSpeed's sources cannot be fetched.
 

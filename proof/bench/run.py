@@ -38,7 +38,7 @@ Tensors, moved as DeepSpeed's aio_handle moves them, with its default settings (
   unpinned      ordinary memory, copied through a buffer that is allocated for each transfer
 disk, tmpfs: one transfer by DeepSpeed's loops and by ours, with the same buffers.
 Medians [least - most]. CPU is the process's time, in ms/GiB, of disk and tmpfs in us. What the kernel's own
-threads do is not in it: that is a third of what the original's write of a single 4 KiB block takes, and
+threads do is not in it: that is a third of what DeepSpeed's write of a single 4 KiB block takes, and
 none of ours."""
 
 
@@ -109,7 +109,7 @@ def _demo(manifest: dict[str, Any], path: str, size: int) -> None:
 
 def _bench(manifest: dict[str, Any], path: str, size: int, build: Path, quick: bool) -> None:
     bench = Bench(manifest)
-    rounds = 3 if quick else 7
+    rounds = 3 if quick else 5
     tensors = [tensor for tensor in TENSORS if tensor < size] + [size]
     with fio(path, size, BLOCK, DEPTH) as device:
         for number in range(rounds):

@@ -74,7 +74,7 @@ def bench(environment, stand_in, tmp_path):
     def run(op, *options):
         # Without fio, whose huge pages are the machine's.
         variables = {"PYTHONPATH": stand_in, "OP": op, "PATH": tmp_path}
-        command = ["-m", "deepspeed_aio_utils", "bench", "--dir", files, "--rounds", 2, *options]
+        command = ["-m", "deepspeed_aio_utils", "bench", "--dir", files, "--rounds", 1, *options]
         done = environment.run(*command, **variables)
         assert list(files.iterdir()) == []
         return done
