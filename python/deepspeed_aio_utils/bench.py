@@ -143,7 +143,7 @@ def _measure(settings: Settings, file: str) -> tuple[Samples, Fio | None]:
             workers.append(_Worker(settings, file, name))
             workers[-1].check_libraries()
         fill(file, max(settings.sizes))
-        with _device(settings, file) as device:
+        with _device(settings) as device:
             for number in range(settings.rounds):
                 stderr(f"round {number + 1} of {settings.rounds}")
                 # What went first goes last, in case that makes a difference.
@@ -161,10 +161,13 @@ def _measure(settings: Settings, file: str) -> tuple[Samples, Fio | None]:
 
 
 @contextmanager
-def _device(settings: Settings, file: str) -> Iterator[Fio | None]:
+def _device(settings: Settings) -> Iterator[Fio | None]:
     if shutil.which("fio") is None:
         yield None
-    else:
-        size = max(settings.sizes)
+        return
+    size = max(settings.sizes)
+    # A file of its own, because fio writes other bytes than the workers expect.
+    with scratch_file(Path(settings.directory)) as file:
+        fill(file, size)
         with fio(file, size, settings.block_size, settings.queue_depth) as device:
             yield device
