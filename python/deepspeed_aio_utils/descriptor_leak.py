@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 
 from .deepspeed_install import package_directory
 
 _SOURCE = "ops/csrc/aio/py_lib/deepspeed_py_io_handle.cpp"
-# Where close() was meant.
-_LEAK = "{ (completed_op->_fd); }"
+# SHA-256 of the source in all releases that do: it names the descriptor where close() was meant.
+_LEAKING = "16bbade85bdf52e2433083e2a01209cd7bae4d1e785e38fa9cf7415cd01c94ea"
 
 
 @functools.cache
 def wait_leaks_files() -> bool:
-    """Read from the source that the op is compiled from: closing a file that DeepSpeed closes as well
-    could close another one, so only the known mistake counts."""
+    """By the source that the op is compiled from: closing a file that DeepSpeed closes as well could close
+    another one, so only the file that is known to leak counts."""
     directory = package_directory("deepspeed")
     if directory is None:
         return False
     try:
-        return _LEAK in (directory / _SOURCE).read_text(encoding="utf-8", errors="replace")
+        return hashlib.sha256((directory / _SOURCE).read_bytes()).hexdigest() == _LEAKING
     except OSError:
         return False
