@@ -34,7 +34,7 @@ sanitizers  g++                       libasan,libtsan,libubsan      required  sa
 valgrind    valgrind                  valgrind                      optional  sanitizers
 fio         fio                       fio                           required  bench
 matplotlib  python3-matplotlib        python3-matplotlib            required  bench
-pythondev   python3-dev               python3-devel                 required  deepspeed
+pythondev   python3-dev               python3-devel                 required  test deepspeed
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -72,7 +72,7 @@ probe() { # probe THING
       for python in python3 /usr/bin/python3; do "$python" -c 'import matplotlib' 2>/dev/null && return; done
       return 1
       ;;
-    # What torch compiles ops with.
+    # What Python modules are compiled with.
     pythondev) [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ;;
     *) has "$1" ;;
   esac

@@ -155,9 +155,7 @@ def _binding(binding: Binding) -> Line:
     return Line(name, FAILED, value, remedy)
 
 
-def _transfers(
-    report: Report, op: Any, directory: Path, lockable: int | None, direct_io: Line
-) -> None:
+def _transfers(report: Report, op: Any, directory: Path, lockable: int | None, direct_io: Line) -> None:
     from .transfer import round_trip, write_beyond_limit
 
     size = _TENSOR if lockable is None else min(_TENSOR, lockable // 2 // 4096 * 4096)

@@ -20,7 +20,9 @@ def main(releases_file):
         listed = [line.split()[0] for line in file if line[0].isdigit()]
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "index", "versions", "deepspeed"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     found = re.search(r"^Available versions: (.*)$", asked.stdout, re.MULTILINE)
     if not found:
