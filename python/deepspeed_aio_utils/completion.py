@@ -26,7 +26,9 @@ def install() -> None:
     # Both torch and Python's import system call it once for each module.
     ExtensionFileLoader.exec_module = exec_and_complete  # type: ignore[method-assign]
     for module in list(sys.modules.values()):
-        _complete_if_async_io(module, getattr(module, "__file__", None))
+        # getattr() would run the code of modules that load themselves on first use.
+        if isinstance(module, ModuleType):
+            _complete_if_async_io(module, module.__dict__.get("__file__"))
 
 
 def _complete_if_async_io(module: ModuleType, file: object) -> None:

@@ -31,6 +31,9 @@ class _Transfers:
         self.lock = threading.RLock()
         self.pending = 0
         self.threads = 1
+        # Whether a call of DeepSpeed's raised (a GPU without memory for what was read, say). It has then
+        # lost count of what is pending, and may wait forever.
+        self.lost = False
 
     def call(self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any) -> int:
         """The method's result, or a TransferError once nothing is pending."""
@@ -39,7 +42,7 @@ class _Transfers:
             result = -1
             if problem is None:
                 with self.recorder:
-                    result = method(handle, *args, **named)
+                    result = self._original(method, handle, *args, **named)
                 if self._leaks:
                     opened = self.recorder.take_files()
                     # The other calls close what they open.
@@ -62,9 +65,18 @@ class _Transfers:
         number of transfers that were."""
         if self.pending == 0 or self.recorder.inherited:
             return 0
-        completed: int = type(handle)._dsaio_original.wait(handle)
+        completed = self._original(type(handle)._dsaio_original.wait, handle)
         self._nothing_is_pending()
         return completed
+
+    def _original(self, method: Callable[..., int], *args: Any, **named: Any) -> int:
+        try:
+            return method(*args, **named)
+        except TypeError:  # wrong arguments
+            raise
+        except Exception:
+            self.lost = True
+            raise
 
     def _nothing_is_pending(self) -> None:
         self.pending = 0
@@ -76,7 +88,8 @@ class _Transfers:
         if self.recorder.inherited:
             return
         with self.lock:
-            self.wait(handle)
+            if not self.lost:
+                self.wait(handle)
             for failure in self.recorder.take():
                 print(f"deepspeed_aio_utils: {failure}", file=sys.stderr, flush=True)
 

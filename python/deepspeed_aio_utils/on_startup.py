@@ -30,12 +30,13 @@ class _WhenPathIsComplete:
     """Waits until Python looks for sitecustomize, which it does after the last .pth file.
 
     Before that, DeepSpeed and torch may not be on sys.path yet: other .pth files, and the system's
-    packages below a virtual environment's, come later.
+    packages below a virtual environment's, come later. A script that reads .pth files itself, by
+    site.addsitedir(), does so after that: then it is when the script imports DeepSpeed.
     """
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         """Finds nothing."""
-        if name == "sitecustomize":
+        if name in ("sitecustomize", "deepspeed"):
             sys.meta_path.remove(self)
             _switch_on()
 

@@ -121,6 +121,35 @@ handle.async_pwrite(data, path("file"))
     assert done.stderr.count("write of 524288 bytes at offset 524288") == 1
 
 
+def test_a_wait_that_raised_is_not_repeated_at_exit(scripts, ops):
+    text = f"""{START}
+class aio_handle:
+    def get_intra_op_parallelism(self): return 1
+    def move(self, buffer, filename): return 0
+    read = write = pread = pwrite = sync_pread = sync_pwrite = async_pread = async_pwrite = move
+    def wait(self):
+        print("waits", flush=True)
+        raise RuntimeError("no memory")  # and the next wait() of DeepSpeed's takes forever
+handle = deepspeed_aio_utils.handles.raising_handle(aio_handle)()
+handle.async_pwrite(buffer(4096), path("file"))
+handle.wait()
+"""
+    done = scripts.outcome(ops.module(NEWEST), text)
+    assert (done.returncode, done.stdout) == (1, "waits\n") and "RuntimeError: no memory" in done.stderr
+
+
+def test_modules_that_raise_are_left_alone(environment):
+    code = """
+import json, sys, types
+class Lazy(types.ModuleType):
+    def __getattr__(self, name): raise ImportError(name)
+sys.modules["lazy"] = Lazy("lazy")
+import deepspeed_aio_utils.auto
+print(json.dumps(deepspeed_aio_utils.active() is not None))
+"""
+    assert environment.code(code) is True
+
+
 def test_a_child_process_leaves_its_parent_s_transfers_alone(scripts, ops):
     found = scripts.code(
         ops.module(NEWEST),

@@ -72,6 +72,21 @@ def test_a_deepspeed_that_a_later_file_puts_on_the_path(wheel, tmp_path):
     expect_one_line(environment.run("-c", "print('goes on')", DSAIO=1), UNSUPPORTED)
 
 
+def test_a_directory_that_the_script_adds(installed, tmp_path):
+    bare = Environment(tmp_path / "bare", tmp_path)
+    virtual_environment(bare.root)
+    code = """
+import json, site, sys
+site.addsitedir(sys.argv[1])
+try:
+    import deepspeed
+except ImportError:
+    import deepspeed_aio_utils
+print(json.dumps(deepspeed_aio_utils.active() is not None))
+"""
+    assert bare.code(code, installed.package.parent, DSAIO=1) is True
+
+
 def test_a_broken_package(environment, tmp_path):
     package = tmp_path / "deepspeed_aio_utils"
     package.mkdir()
