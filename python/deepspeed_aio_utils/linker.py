@@ -142,4 +142,5 @@ def same_file(one: Path | None, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
     except OSError:
-        return os.path.realpath(one) == os.path.realpath(other)
+        # The kernel's linux-vdso.so.1 has no directory, and this process may have none that exists.
+        return one.is_absolute() and os.path.realpath(one) == os.path.realpath(other)

@@ -87,6 +87,12 @@ print(json.dumps(deepspeed_aio_utils.active() is not None))
     assert bare.code(code, installed.package.parent, DSAIO=1) is True
 
 
+def test_a_current_directory_that_was_removed(environment, tmp_path):
+    (tmp_path / "gone").mkdir()
+    command = f"rmdir ../gone && exec {environment.python} -c '{ACTIVE}'"
+    assert succeed("sh", "-c", command, env=environment.variables(DSAIO=1), cwd=tmp_path / "gone") == "true\n"
+
+
 def test_a_broken_package(environment, tmp_path):
     package = tmp_path / "deepspeed_aio_utils"
     package.mkdir()
