@@ -45,7 +45,8 @@ def run(command: list[str]) -> None:
 
 def _set_first_path(directory: str) -> None:
     """Puts there what Python would: here it has the directory of `dsaio`, or the current one."""
-    if not getattr(sys.flags, "safe_path", False):
+    # Isolated Python puts none there; from 3.11 on it sets safe_path, too.
+    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         sys.path[0] = directory
 
 

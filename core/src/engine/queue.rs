@@ -19,8 +19,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Size of every request but the last, in bytes; at least 1. Where the file asks for it, requests
-    /// are cut smaller. Blocks of less than 64 KiB that follow each other are joined, if the queue is
-    /// deep enough: as many bytes are in flight, in fewer requests.
+    /// are cut smaller. Blocks of at most 32 KiB that follow each other are joined, if the queue has 8
+    /// or more: as many bytes are in flight, in fewer requests.
     pub block_size: u64,
     /// One system call for each request, instead of one for as many as there are. No blocks are joined.
     pub single_submit: bool,
