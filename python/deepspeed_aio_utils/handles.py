@@ -31,8 +31,8 @@ class _Transfers:
         self.lock = threading.RLock()
         self.pending = 0
         self.threads = 1
-        # Whether a call of DeepSpeed's raised (a GPU without memory for what was read, say). It has then
-        # lost count of what is pending, and may wait forever.
+        # Whether a transfer of DeepSpeed's raised (a GPU without memory for what was read, say). It may
+        # have lost count of what is pending, and then waits forever.
         self.lost = False
 
     def call(self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any) -> int:
@@ -41,14 +41,12 @@ class _Transfers:
             problem = call.problem(args, named, self.threads)
             result = -1
             if problem is None:
-                with self.recorder:
-                    result = self._original(method, handle, *args, **named)
+                result = self._counted(call, method, handle, args, named)
                 if self._leaks:
                     opened = self.recorder.take_files()
                     # The other calls close what they open.
                     self._files += opened if call.parallel else []
             if result == 0 and call.parallel:  # submitted; wait() will say whether it failed
-                self.pending += 1
                 return result
             if result > 0:  # DeepSpeed waited for everything that was pending
                 self._nothing_is_pending()
@@ -65,18 +63,29 @@ class _Transfers:
         number of transfers that were."""
         if self.pending == 0 or self.recorder.inherited:
             return 0
-        completed = self._original(type(handle)._dsaio_original.wait, handle)
+        # First, because Ctrl-C during the call is raised when it has ended.
+        self.pending = 0
+        completed: int = type(handle)._dsaio_original.wait(handle)
         self._nothing_is_pending()
         return completed
 
-    def _original(self, method: Callable[..., int], *args: Any, **named: Any) -> int:
+    def _counted(
+        self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any
+    ) -> int:
+        """The method's result, with `pending` as it is then, also where Ctrl-C is raised at its end."""
+        before = self.pending
+        if call.parallel:  # one that does not submit waits for everything
+            self.pending = before + 1 if call.submits(args, named) else 0
         try:
-            return method(*args, **named)
-        except TypeError:  # wrong arguments
+            with self.recorder:
+                result = method(handle, *args, **named)
+        except Exception as error:
+            self.pending = before
+            self.lost |= not isinstance(error, TypeError)  # which is for wrong arguments
             raise
-        except Exception:
-            self.lost = True
-            raise
+        if result == -1:  # neither submitted nor waited
+            self.pending = before
+        return result
 
     def _nothing_is_pending(self) -> None:
         self.pending = 0

@@ -22,7 +22,14 @@ class TransferCall:
     offset_at: int | None
     """Which argument `file_offset` is, the buffer being the first; None without one."""
     parallel: bool
-    """Whether the handle's threads share the bytes, and the call may return while they move."""
+    """Whether the handle's threads share the bytes."""
+
+    asynchronous: bool | None = False
+    """Whether it returns while the bytes move; None where its argument `async` says that."""
+
+    def submits(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> bool:
+        """Whether the call returns while the bytes move."""
+        return bool(_argument(args, named, 3, "async")) if self.asynchronous is None else self.asynchronous
 
     def problem(self, args: tuple[Any, ...], named: Mapping[str, Any], threads: int) -> TransferError | None:
         """Why DeepSpeed would assert, or return -1; None where it has to be tried."""
@@ -114,12 +121,12 @@ def _num_bytes(buffer: Any) -> int | None:
 METHODS = {
     "read": TransferCall("read", 3, parallel=False),
     "write": TransferCall("write", 3, parallel=False),
-    "pread": TransferCall("read", 4, parallel=True),
-    "pwrite": TransferCall("write", 4, parallel=True),
+    "pread": TransferCall("read", 4, parallel=True, asynchronous=None),
+    "pwrite": TransferCall("write", 4, parallel=True, asynchronous=None),
     "sync_pread": TransferCall("read", 2, parallel=True),
     "sync_pwrite": TransferCall("write", 2, parallel=True),
-    "async_pread": TransferCall("read", 2, parallel=True),
-    "async_pwrite": TransferCall("write", 2, parallel=True),
+    "async_pread": TransferCall("read", 2, parallel=True, asynchronous=True),
+    "async_pwrite": TransferCall("write", 2, parallel=True, asynchronous=True),
 }
 FUNCTIONS = {
     "aio_read": TransferCall("read", None, parallel=False),

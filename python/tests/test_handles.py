@@ -121,21 +121,72 @@ handle.async_pwrite(data, path("file"))
     assert done.stderr.count("write of 524288 bytes at offset 524288") == 1
 
 
-def test_a_wait_that_raised_is_not_repeated_at_exit(scripts, ops):
-    text = f"""{START}
-class aio_handle:
-    def get_intra_op_parallelism(self): return 1
-    def move(self, buffer, filename): return 0
-    read = write = pread = pwrite = sync_pread = sync_pwrite = async_pread = async_pwrite = move
+# A handle that counts what is pending, as DeepSpeed's does, and can raise at the end of a call.
+COUNTING = """
+class Counting:
+    pending, raises = 0, None
+    def get_intra_op_parallelism(self):
+        return 1
+    def end(self, result):
+        raises, self.raises = self.raises, None
+        if raises:
+            raise raises("at the end")
+        return result
+    def submit(self, buffer, filename):
+        self.pending += 1
+        return self.end(0)
+    def move(self, buffer, filename):
+        self.pending += 1
+        return Counting.wait(self)
+    def either(self, buffer, filename, validate, asynchronous):
+        return (Counting.submit if asynchronous else Counting.move)(self, buffer, filename)
     def wait(self):
-        print("waits", flush=True)
-        raise RuntimeError("no memory")  # and the next wait() of DeepSpeed's takes forever
-handle = deepspeed_aio_utils.handles.raising_handle(aio_handle)()
-handle.async_pwrite(buffer(4096), path("file"))
-handle.wait()
+        assert self.pending > 0
+        result, self.pending = self.pending, 0
+        return self.end(result)
+    async_pread = async_pwrite = submit
+    sync_pread = sync_pwrite = read = write = move
+    pread = pwrite = either
+handle, data = deepspeed_aio_utils.handles.raising_handle(Counting)(), buffer(4096)
+"""
+
+# The call, and what is pending after it.
+INTERRUPTED = {
+    "handle.async_pwrite(data, path('file'))": 2,
+    "handle.pwrite(data, path('file'), False, True)": 2,
+    "handle.sync_pwrite(data, path('file'))": 0,
+    "handle.pwrite(data, path('file'), False, False)": 0,
+    "handle.wait()": 0,
+}
+
+
+@pytest.mark.parametrize("call", INTERRUPTED)
+def test_what_is_pending_is_known_after_an_interrupt(scripts, ops, call):
+    found = scripts.code(
+        ops.module(NEWEST),
+        f"""{COUNTING}
+handle.async_pwrite(data, path("other"))
+handle.raises = KeyboardInterrupt
+try:
+    {call}
+except KeyboardInterrupt as interrupt:
+    print(json.dumps([str(interrupt), handle.pending, handle.wait(), handle.sync_pwrite(data, path("file"))]))
+""",
+    )
+    assert found == ["at the end", INTERRUPTED[call], INTERRUPTED[call], 1]
+
+
+@pytest.mark.parametrize("call", INTERRUPTED)
+def test_nothing_is_waited_for_at_exit_where_deepspeed_lost_count(scripts, ops, call):
+    text = f"""{START}{COUNTING}
+handle.async_pwrite(data, path("other"))
+handle.raises = RuntimeError
+Counting.wait = lambda self: print("waits", flush=True) or self.end(0)
+{call}
 """
     done = scripts.outcome(ops.module(NEWEST), text)
-    assert (done.returncode, done.stdout) == (1, "waits\n") and "RuntimeError: no memory" in done.stderr
+    assert done.returncode == 1 and done.stderr.endswith("RuntimeError: at the end\n"), done
+    assert done.stdout.count("waits") == ("async" not in call and "True" not in call)
 
 
 def test_modules_that_raise_are_left_alone(environment):
