@@ -16,7 +16,7 @@ from . import NOT_INSTALLED, __version__, system_checks
 from .activation import Activation, activate
 from .binding import Binding, bindings
 from .deepspeed_install import ops_on_disk, package_directory, release
-from .errors import ActivationError, LibraryUnavailable
+from .errors import ActivationError, LibraryUnavailable, TransferError
 from .library import REINSTALL, library_path
 from .releases import REQUIREMENT
 from .report import FAILED, OK, Line, Report, stderr
@@ -92,7 +92,7 @@ def _software(report: Report) -> Activation | None:
         return None
     if __version__ not in (activation.version, NOT_INSTALLED):
         report.add(Line("library's version", FAILED, f"{activation.version}, not {__version__}", REINSTALL))
-    report.add(Line("switched on", OK, "in this process, as import deepspeed_aio_utils.auto does in yours"))
+    report.add(Line("switched on", OK, "in this process, as DSAIO=1 does in yours"))
     return activation
 
 
@@ -142,7 +142,7 @@ def _bindings(report: Report, found: list[Binding]) -> None:
 def _binding(binding: Binding) -> Line:
     name = f"  {binding.function}"
     if binding.ours:
-        return Line(name, OK, "this library")
+        return Line(name, OK, str(binding.library and binding.library.name))
     if binding.lazy:
         value = "not bound yet; the op was loaded with lazy binding"
         remedy = "Leave sys.setdlopenflags() at its default, which binds at once."
@@ -171,7 +171,7 @@ def _transfers(report: Report, op: Any, directory: Path, lockable: int | None, d
         at = f" at offset {offset}" if offset else ""
         cases.append((name, move, f"{bytes_}{at} written, read back and compared"))
     too_much = functools.partial(write_beyond_limit, op, directory)
-    cases.append(("a file that cannot grow", too_much, "TransferError"))
+    cases.append(("a file that cannot grow", too_much, "TransferError, as it should be"))
     for name, case, outcome in cases:
         report.add(_transfer(name, case, outcome, size, direct_io))
 
@@ -188,7 +188,9 @@ def _transfer(name: str, case: Callable[[], object], outcome: str, size: int, di
             name,
             FAILED,
             _first_line(error),
-            "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
+            "This is what the kernel says of the directory; mend that, or choose another one with --dir."
+            if isinstance(error, TransferError)
+            else "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
             "the library. docs/troubleshooting.md lists symptoms.",
         )
     return Line(name, OK, outcome if found is None else f"{outcome}: {found}")
