@@ -52,6 +52,8 @@ class TransferError(OSError):
     and what can be done.
     """
 
+    message: str
+    """The sentence."""
     operation: str
     """"read" or "write"."""
     offset: int
