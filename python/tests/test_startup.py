@@ -31,8 +31,8 @@ def test_without_it_nothing_is_imported(environment, tmp_path, variables):
     bare = Environment(tmp_path / "bare", environment.home)
     virtual_environment(bare.root)
     (site_packages,) = bare.root.glob("lib/python3*/site-packages")
-    # For any such file Python may import an encoding.
-    (site_packages / "another.pth").touch()
+    # For any such file that is not empty Python may import an encoding.
+    (site_packages / "another.pth").write_text("# nothing\n")
     assert environment.code(MODULES, **variables) == bare.code(MODULES)
     assert "deepspeed_aio_utils" in environment.code(MODULES, DSAIO=1)
 
