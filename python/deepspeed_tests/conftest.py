@@ -11,7 +11,8 @@ import pytest
 
 from deepspeed_aio_utils.symbols import LIBRARY_OF
 
-BUILD = Path(os.environ["DSAIO_DEEPSPEED_BUILD"])
+# The kernel names files, and errors with them, without symbolic links.
+BUILD = Path(os.environ["DSAIO_DEEPSPEED_BUILD"]).resolve()
 RELEASES = os.environ["DSAIO_DEEPSPEED_RELEASES"].split()
 HERE = Path(__file__).resolve().parent
 
