@@ -2,6 +2,7 @@
 
 import errno
 
+import pytest
 from conftest import HERE
 
 
@@ -18,18 +19,21 @@ def test_no_descriptor_is_lost_and_none_is_closed_twice(compiled):
 def test_a_training_whose_disk_is_full_ends_with_the_error(compiled):
     """Without the library it goes on, with weights that are none of this training's."""
 
-    def train(name, *python, full=False):
+    def arguments(name, full=False):
         directory = compiled.work / name
         directory.mkdir()
-        return compiled.answer(*python, HERE / "train.py", directory, *["full"] * full)
+        return HERE / "train.py", directory, *["full"] * full
 
     run = "-m", "deepspeed_aio_utils", "run"
-    right = train("right", *run)
+    if compiled.run(*arguments("first")).returncode != 0:
+        # The oldest releases assert that their buffers are pinned, which a CPU's never are.
+        pytest.skip("this DeepSpeed cannot offload without a GPU, without the library either")
+    right = compiled.answer(*arguments("right without"))
     assert right[0] == 3 and right[2] is None
-    assert train("right without") == right
-    steps, weights, error = train("full without", full=True)
+    assert compiled.answer(*run, *arguments("right")) == right
+    steps, weights, error = compiled.answer(*arguments("full without", full=True))
     assert (steps, error) == (3, None) and weights != right[1]
-    steps, _, error = train("full", *run, full=True)
+    steps, _, error = compiled.answer(*run, *arguments("full", full=True))
     assert steps == 2
     name, number, file, sentence = error
     assert (name, number) == ("TransferError", errno.EFBIG)

@@ -5,6 +5,7 @@ use super::plan::{self, Environment, Settings};
 use super::processors::{self, Mask};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, fs, ptr};
 
 /// The user's settings. Read once: changing the environment while other threads read it is unsafe
@@ -52,11 +53,14 @@ pub(super) fn page_size() -> usize {
 /// The size of a transparent huge page, and the kernel's modes; `None` for a buffer that is smaller than
 /// one. The size never changes, so buffers of 1 MiB cost no look at a file.
 fn huge_pages(buffer: usize) -> Option<(usize, String)> {
-    static SIZE: OnceLock<usize> = OnceLock::new();
+    static SIZE: AtomicUsize = AtomicUsize::new(0); // not read yet
     let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
     let read = |name| fs::read_to_string(directory.join(name)).ok();
-    let size = SIZE.get().copied().or_else(|| read("hpage_pmd_size")?.trim().parse().ok())?;
-    SIZE.get_or_init(|| size);
+    let size = match SIZE.load(Ordering::Relaxed) {
+        0 => read("hpage_pmd_size")?.trim().parse().ok()?,
+        size => size,
+    };
+    SIZE.store(size, Ordering::Relaxed);
     if size > buffer {
         return None;
     }
