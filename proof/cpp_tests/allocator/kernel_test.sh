@@ -15,16 +15,9 @@ if grep -qE 'Max (address space|data size) +[0-9]' /proc/self/limits; then
     echo "skipped: address space is limited (ulimit -v, ulimit -d)"
     exit 77
 fi
-for new in "unshare --mount" "unshare --mount --map-root-user"; do
-    if $new mount --bind /proc/version $overcommit 2> /dev/null; then
-        unshare=$new
-        break
-    fi
-done
-if [ -z "${unshare-}" ]; then
-    echo "skipped: this process may not have a mount namespace of its own"
-    exit 77
-fi
+over=$overcommit
+# shellcheck source-path=SCRIPTDIR source=mount_namespace.sh
+. "$(dirname "$0")/mount_namespace.sh"
 
 played=$(mktemp "${TMPDIR:-/tmp}/dsaio-kernel-XXXXXX")
 trap 'rm -f "$played"' EXIT

@@ -11,16 +11,9 @@ if [ "$(nproc)" -eq 1 ]; then
     echo "skipped: there is one processor, so no helper on any machine"
     exit 77
 fi
-for new in "unshare --mount" "unshare --mount --map-root-user"; do
-    if $new mount --bind /sys "$sysfs" 2> /dev/null; then
-        unshare=$new
-        break
-    fi
-done
-if [ -z "${unshare-}" ]; then
-    echo "skipped: this process may not have a mount namespace of its own"
-    exit 77
-fi
+over=$sysfs
+# shellcheck source-path=SCRIPTDIR source=mount_namespace.sh
+. "$(dirname "$0")/mount_namespace.sh"
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-nodes-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
