@@ -202,7 +202,7 @@ int dsaio_recorder_notice(const struct dsaio_recorder *recorder,
 /// @return 0, or -EFAULT for a null pointer.
 int dsaio_recorder_keep_files(const struct dsaio_recorder *recorder);
 
-/// Takes the number of the file that was opened first out of a recorder. Whoever opened it may have
+/// Takes the number of the file that was opened first out of a recorder. The program may have
 /// closed it since.
 ///
 /// @param recorder  the recorder

@@ -149,7 +149,7 @@ pub unsafe extern "C" fn dsaio_recorder_keep_files(recorder: *const dsaio_record
     }
 }
 
-/// Takes the number of the file that was opened first out of a recorder. Whoever opened it may have
+/// Takes the number of the file that was opened first out of a recorder. The program may have
 /// closed it since.
 ///
 /// @param recorder  the recorder
