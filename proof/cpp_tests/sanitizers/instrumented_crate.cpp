@@ -28,7 +28,7 @@ __attribute__((weak)) void* __tsan_memset(void* memory, int value, size_t size)
 const char* __tsan_default_suppressions()
 {
     return "race:OnceLock\n"
-           "race:page_alloc11environment8settings\n"
+           "race:page_alloc11environment9read_once\n"
            "race:page_alloc6malloc8is_glibc\n"
            "race:deepspeed_aio_common6record\n";
 }
