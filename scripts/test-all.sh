@@ -1,5 +1,6 @@
 #!/bin/bash
-# All tiers in turn, whatever fails; then one line for each, and the sum.
+# All tiers in turn, whatever fails; then one line for each, and the sum. Each tier's result is written
+# into its row of the table in docs/parity.md.
 #
 #   TIERS  only these
 
@@ -7,7 +8,13 @@
 . "$(dirname "$0")/common.sh"
 cd "$root"
 mkdir -p "$logs"
+readonly record=docs/parity.md
 read -ra tiers <<<"${TIERS:-test msrv test-releases sanitizers fuzz defects mutants test-deepspeed}"
+for tier in "${tiers[@]}"; do
+  grep -q "^| \`make $tier\` |" $record || die "add a row for 'make $tier' to the table of tests in $record."
+done
+# Before the first row is written, which changes the checkout.
+run="$(date -u +%F), $(git describe --always --dirty), $(nproc) x $(lscpu | sed -n 's/^Model name: *//p')"
 
 for tier in "${tiers[@]}"; do
   printf '\n==== make %s\n' "$tier"
@@ -21,7 +28,8 @@ for tier in "${tiers[@]}"; do
   fi
   ((status == 0 || f > 0)) || f=1
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  step_lines+=("$(printf '%-16s %d passed, %d failed, %d skipped (%d s)' "$tier" "$p" "$f" "$s" \
-    "$((SECONDS - began))")")
+  result="$p passed, $f failed, $s skipped" seconds=$((SECONDS - began))
+  step_lines+=("$(printf '%-16s %s (%d s)' "$tier" "$result" "$seconds")")
+  sed -i "s#^\(| \`make $tier\` |\)[^|]*|[^|]*|[^|]*|#\1 $result | $(((seconds + 59) / 60)) min | $run |#" $record
 done
 summary

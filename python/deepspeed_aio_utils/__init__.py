@@ -10,8 +10,6 @@ script with it on.
 
 from __future__ import annotations
 
-from importlib import metadata as _metadata
-
 from .activation import Activation, activate, active
 from .binding import Binding, bindings
 from .errors import (
@@ -45,7 +43,14 @@ __all__ = [
 
 NOT_INSTALLED = "used from its source directory"
 
-try:
-    __version__ = _metadata.version("deepspeed-aio-utils")
-except _metadata.PackageNotFoundError:
-    __version__ = NOT_INSTALLED
+
+def __getattr__(name: str) -> str:
+    # Imported when it is needed: with DSAIO=1 every Python process imports this package.
+    from importlib import metadata
+
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return metadata.version("deepspeed-aio-utils")
+    except metadata.PackageNotFoundError:
+        return NOT_INSTALLED
