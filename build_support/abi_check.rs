@@ -16,7 +16,8 @@ pub fn run(library: &Library, include_dir: &Path) -> Result<(), String> {
 
     let compile = |source: &Path| -> Result<Output, String> {
         let mut command: Command = compiler.to_command();
-        command.arg("-fsyntax-only").arg(source);
+        // zig c++ fails with -fsyntax-only.
+        command.arg("-c").arg(source).arg("-o").arg(include_dir.join("abi_check.o"));
         command.output().map_err(|error| {
             no_compiler(&format!("{} does not start: {error}", compiler.path().display()))
         })

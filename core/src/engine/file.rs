@@ -96,9 +96,12 @@ pub(super) fn dio(fd: RawFd) -> Result<Dio, Errno> {
     // Nothing else: once somebody has asked for a file's times, the next write has to store new ones.
     let mask = libc::STATX_TYPE | libc::STATX_DIOALIGN;
     let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    // As a system call: glibc has the function since 2.28, and wheels are built for 2.17.
     // SAFETY: an empty path with AT_EMPTY_PATH is the descriptor itself; the kernel writes to
     // `about`.
-    let status = unsafe { libc::statx(fd, c"".as_ptr(), flags, mask, about.as_mut_ptr()) };
+    let status = unsafe {
+        libc::syscall(libc::SYS_statx, fd, c"".as_ptr(), flags, mask, about.as_mut_ptr())
+    };
     // SAFETY: zeroed, which is valid, and perhaps written by the kernel.
     let about = unsafe { about.assume_init() };
     let (mode, block, known) = match status {
