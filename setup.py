@@ -21,6 +21,8 @@ PACKAGE = "deepspeed_aio_utils"
 # Python looks for such a file in site-packages when it starts, not in packages.
 STARTUP_FILE = "python/deepspeed_aio_utils.pth"
 CARGO_TOML = Path("Cargo.toml").read_text(encoding="utf-8")
+# The numbers that ELF files have for them.
+MACHINES = {62: "x86_64", 183: "aarch64"}
 
 # Deleted at exit: builds leave nothing in the checkout, and no file of an earlier build gets into a wheel.
 scratch = tempfile.TemporaryDirectory(prefix="deepspeed-aio-utils-")
@@ -60,7 +62,16 @@ class AnyPython3(bdist_wheel):
     """Ties the wheel to the platform, and to no version of Python."""
 
     def get_tag(self) -> tuple[str, str, str]:
-        return "py3", "none", super().get_tag()[2]
+        platform = super().get_tag()[2]
+        for file in Path(self.get_finalized_command("build").build_lib, PACKAGE).glob("*.so"):
+            number = int.from_bytes(file.read_bytes()[18:20], "little")
+            machine = MACHINES.get(number, f"ELF machine {number}")
+            if not platform.endswith(machine):
+                raise SystemExit(
+                    f"{file.name} is for {machine}, and the wheel would say {platform}. For another machine "
+                    "set both CARGO_BUILD_TARGET and _PYTHON_HOST_PLATFORM; 'make wheels' does."
+                )
+        return "py3", "none", platform
 
 
 class WithRustSources(sdist):

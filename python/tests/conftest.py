@@ -66,9 +66,9 @@ def clean_environment():
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """Built from a source distribution of the checkout, so that both are tested by one build."""
-    directory = tmp_path_factory.mktemp("wheel")
+def source(tmp_path_factory):
+    """A source distribution of the checkout, unpacked."""
+    directory = tmp_path_factory.mktemp("sdist")
     code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
     succeed(sys.executable, "-c", code, directory, cwd=ROOT, env=clean_environment())
     (archive,) = directory.glob("*.tar.gz")
@@ -80,9 +80,24 @@ def wheel(tmp_path_factory):
     (source,) = source.iterdir()
     # Without it cargo would choose other releases of what the library depends on, and say nothing.
     assert (source / "Cargo.lock").read_bytes() == (ROOT / "Cargo.lock").read_bytes()
-    env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment()}
+    return source
+
+
+def build_wheel(source, directory, **variables):
+    """The outcome of pip, with these environment variables."""
+    env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment(), **variables}
     options = ["--no-deps", "--no-build-isolation", "-w", directory]
-    succeed(sys.executable, "-m", "pip", "wheel", *options, source, env=env)
+    return run(sys.executable, "-m", "pip", "wheel", *options, source, env=env)
+
+
+@pytest.fixture(scope="session")
+def wheel(request, tmp_path_factory):
+    """That of DSAIO_WHEEL, or one that is built from the source distribution."""
+    if "DSAIO_WHEEL" in os.environ:
+        return Path(os.environ["DSAIO_WHEEL"]).absolute()
+    directory = tmp_path_factory.mktemp("wheel")
+    done = build_wheel(request.getfixturevalue("source"), directory)
+    assert done.returncode == 0, done.stdout + done.stderr
     (found,) = directory.glob("*.whl")
     return found
 

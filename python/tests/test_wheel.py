@@ -1,11 +1,20 @@
 """The contents of the wheel, where it can be installed, and that it is removed without a trace."""
 
+import platform
 import re
 import sys
 import zipfile
 
 import pytest
-from conftest import ROOT, Environment, clean_environment, pip, succeed, virtual_environment
+from conftest import (
+    ROOT,
+    Environment,
+    build_wheel,
+    clean_environment,
+    pip,
+    succeed,
+    virtual_environment,
+)
 
 LIBRARIES = "libdeepspeed_aio_utils.so", "libdeepspeed_aio_common.so"
 
@@ -17,11 +26,11 @@ def read(wheel, ending):
 
 
 def test_one_wheel_fits_every_python_3_of_its_platform(wheel):
-    name = re.fullmatch(r"deepspeed_aio_utils-(.+)-py3-none-((?:many)?linux\w*)\.whl", wheel.name)
+    name = re.fullmatch(r"deepspeed_aio_utils-(.+)-py3-none-((?:many)?linux[\w.]*)\.whl", wheel.name)
     assert name, wheel.name
     assert f'version = "{name[1]}"' in (ROOT / "Cargo.toml").read_text()
     tags = re.findall(r"^Tag: (.+)$", read(wheel, "/WHEEL").decode(), re.MULTILINE)
-    assert tags == [f"py3-none-{name[2]}"]
+    assert sorted(tags) == [f"py3-none-{part}" for part in sorted(name[2].split("."))]
     assert "Requires-Dist" not in read(wheel, "/METADATA").decode()
 
 
@@ -43,12 +52,21 @@ def test_the_libraries_are_those_that_programs_link_against(wheel, tmp_path, nam
     dynamic = succeed("readelf", "-dW", library)
     assert f"Library soname: [{name}]" in dynamic
     needed = set(re.findall(r"Shared library: \[(.+?)\.so", dynamic))
-    assert needed <= {"libc", "libm", "libgcc_s", "ld-linux-x86-64", "ld-linux-aarch64"}
+    linker = {"ld-linux-x86-64", "ld-linux-aarch64"}
+    # libpthread and libdl: of a glibc before 2.34.
+    assert needed <= {"libc", "libm", "libgcc_s", "libpthread", "libdl", *linker}
     assert str(ROOT).encode() not in library.read_bytes()
 
 
-def test_an_editable_installation_has_the_startup_file(wheel, tmp_path):
-    (source,) = (ROOT / "build" / "test" / "sdist").iterdir()
+def test_a_wheel_that_says_another_machine_is_refused(source, tmp_path):
+    ours, other = platform.machine(), {"x86_64": "aarch64", "aarch64": "x86_64"}[platform.machine()]
+    done = build_wheel(source, tmp_path, _PYTHON_HOST_PLATFORM=f"linux-{other}")
+    assert done.returncode != 0 and list(tmp_path.iterdir()) == []
+    sentence = rf"libdeepspeed_aio_\w+\.so is for {ours}, and the wheel would say linux_{other}\."
+    assert re.search(sentence, done.stdout + done.stderr), done.stdout + done.stderr
+
+
+def test_an_editable_installation_has_the_startup_file(source, tmp_path):
     code = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
     env = {"CARGO_TARGET_DIR": str(ROOT / "target"), **clean_environment()}
     succeed(sys.executable, "-c", code, tmp_path, cwd=source, env=env)
@@ -74,7 +92,7 @@ def test_it_is_uninstalled_without_a_trace(wheel, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["environment"]
 
 
-def test_building_leaves_the_checkout_unchanged(wheel):
-    # The source distribution that `wheel` was built from was made in this checkout.
+def test_building_leaves_the_checkout_unchanged(source):
+    # The source distribution was made in this checkout.
     made = ("dist", "deepspeed_aio_utils.egg-info", "python/deepspeed_aio_utils.egg-info")
     assert [name for name in (*made, *ROOT.glob("deepspeed_aio_utils-*")) if (ROOT / name).exists()] == []
