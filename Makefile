@@ -2,7 +2,7 @@
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: help check test lint demo bench faults test-all test-releases test-deepspeed mutants defects \
+.PHONY: help check test lint demo bench faults test-all wheels test-releases test-deepspeed mutants defects \
   sanitizers fuzz msrv header clean
 
 help:
@@ -39,6 +39,10 @@ faults:
 #: make test-all          make test and all below, one after the other; 1.5 hours. TIERS="defects fuzz" for some
 test-all:
 	@scripts/test-all.sh
+
+#: make wheels            the files of a release in build/wheels, for x86-64 and aarch64, and their tests; 10 minutes
+wheels:
+	@scripts/wheels.sh
 
 #: make test-releases     the comparisons with every supported release of DeepSpeed
 test-releases:

@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed
+# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels
 #
 # Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
 # command, a header), says what is missing and the command that it is about to run, and installs only
@@ -23,7 +23,7 @@ binutils    binutils                  binutils                      required  al
 cmake       cmake                     cmake                         required  demo test mutants sanitizers bench
 pip         python3-pip               python3-pip                   optional  all lint
 python      python3                   python3                       required  all
-venv        python3-venv              python3                       optional  test lint deepspeed
+venv        python3-venv              python3                       optional  test lint deepspeed wheels
 googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers
 clang       clang                     clang                         optional  test
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
@@ -34,7 +34,8 @@ sanitizers  g++                       libasan,libtsan,libubsan      required  sa
 valgrind    valgrind                  valgrind                      optional  sanitizers
 fio         fio                       fio                           required  bench
 matplotlib  python3-matplotlib        python3-matplotlib            required  bench
-pythondev   python3-dev               python3-devel                 required  test deepspeed
+pythondev   python3-dev               python3-devel                 required  test deepspeed wheels
+debootstrap debootstrap,debian-archive-keyring debootstrap,debian-keyring optional wheels
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -61,6 +62,9 @@ probe() { # probe THING
     libcxx) includes vector clang++ -stdlib=libc++ ;;
     pkgconfig) has pkg-config ;;
     e2fsprogs) PATH=$PATH:/usr/sbin:/sbin has mkfs.ext4 ;;
+    debootstrap)
+      PATH=$PATH:/usr/sbin:/sbin has debootstrap && [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]]
+      ;;
     jemalloc) PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -q 'libjemalloc\.so\.2 ' ;;
     sanitizers)
       for sanitizer in address,undefined thread; do
@@ -139,11 +143,11 @@ install_tools() {
 }
 
 purpose=${1:-}
-[[ " demo test lint bench mutants sanitizers deepspeed " == *" $purpose "* && -n $purpose ]] ||
-  die "usage: setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed"
+[[ " demo test lint bench mutants sanitizers deepspeed wheels " == *" $purpose "* && -n $purpose ]] ||
+  die "usage: setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels"
 install_packages "$purpose"
 case $purpose in
-  test | lint) install_tools ;;
+  test | lint | wheels) install_tools ;;
   mutants)
     cargo mutants --version >/dev/null 2>&1 || {
       echo "Running: cargo install --locked cargo-mutants (some minutes)"
