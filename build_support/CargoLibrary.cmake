@@ -6,12 +6,28 @@ if(NOT CARGO)
   message(FATAL_ERROR "cargo is missing; install Rust 1.85 or later (https://rustup.rs).")
 endif()
 
+# Cross-building is cargo's too.
+set(cargo_options "")
+set(cargo_out_dir "${DSAIO_CARGO_TARGET_DIR}")
+set(default_target "")
+if(CMAKE_CROSSCOMPILING)
+  set(default_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
+endif()
+set(DSAIO_CARGO_TARGET "${default_target}" CACHE STRING
+  "What cargo builds for, such as aarch64-unknown-linux-gnu; empty for this machine")
+if(DSAIO_CARGO_TARGET)
+  set(cargo_options --target ${DSAIO_CARGO_TARGET}
+    --config "target.${DSAIO_CARGO_TARGET}.linker='${CMAKE_C_COMPILER}'")
+  string(APPEND cargo_out_dir "/${DSAIO_CARGO_TARGET}")
+endif()
+
+set(cargo_release_dir "${cargo_out_dir}/release")
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   set(cargo_profile dev)
-  set(cargo_out_dir "${DSAIO_CARGO_TARGET_DIR}/debug")
+  string(APPEND cargo_out_dir "/debug")
 else()
   set(cargo_profile release)
-  set(cargo_out_dir "${DSAIO_CARGO_TARGET_DIR}/release")
+  string(APPEND cargo_out_dir "/release")
 endif()
 
 set(DSAIO_LIBRARIES deepspeed_aio_utils deepspeed_aio_common)
@@ -30,7 +46,7 @@ set(DSAIO_COMMON_STATIC_FILE "${deepspeed_aio_common_STATIC_FILE}")
 # the callers, with their flags.
 add_custom_target(dsaio_cargo ALL
   COMMAND "${CMAKE_COMMAND}" -E env "CXX=${CMAKE_CXX_COMPILER}" "CXXFLAGS=${CMAKE_CXX_FLAGS}"
-          "${CARGO}" build --locked --lib --profile ${cargo_profile}
+          "${CARGO}" build --locked --lib --profile ${cargo_profile} ${cargo_options}
           --manifest-path "${PROJECT_SOURCE_DIR}/Cargo.toml"
           --target-dir "${DSAIO_CARGO_TARGET_DIR}"
   BYPRODUCTS ${byproducts}
