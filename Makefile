@@ -3,7 +3,7 @@
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: help check test lint demo bench faults test-all wheels test-releases test-deepspeed mutants defects \
-  sanitizers fuzz msrv header clean
+  sanitizers fuzz msrv test-aarch64 header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -71,6 +71,11 @@ fuzz:
 #: make msrv              builds and tests with the oldest Rust that Cargo.toml allows
 msrv:
 	@scripts/msrv.sh
+
+#: make test-aarch64      the tests built for aarch64, in qemu-user, as far as it goes; 3 minutes
+test-aarch64:
+	@scripts/setup.sh aarch64
+	@scripts/test-aarch64.sh
 
 #: make header            regenerates the headers in include/ from the Rust sources
 header:

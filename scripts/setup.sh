@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels
+# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64
 #
 # Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
 # command, a header), says what is missing and the command that it is about to run, and installs only
@@ -20,11 +20,11 @@ cxx         g++                       gcc-c++                       required  al
 libaio      libaio-dev                libaio-devel                  required  all lint
 make        make                      make                          required  all
 binutils    binutils                  binutils                      required  all
-cmake       cmake                     cmake                         required  demo test mutants sanitizers bench
+cmake       cmake                     cmake                         required  demo test mutants sanitizers bench aarch64
 pip         python3-pip               python3-pip                   optional  all lint
 python      python3                   python3                       required  all
 venv        python3-venv              python3                       optional  test lint deepspeed wheels
-googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers
+googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers aarch64
 clang       clang                     clang                         optional  test
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
@@ -36,6 +36,8 @@ fio         fio                       fio                           required  be
 matplotlib  python3-matplotlib        python3-matplotlib            required  bench
 pythondev   python3-dev               python3-devel                 required  test deepspeed wheels
 debootstrap debootstrap,debian-archive-keyring debootstrap,debian-keyring optional wheels
+aarch64cxx  g++-aarch64-linux-gnu     gcc-c++-aarch64-linux-gnu     required  aarch64
+qemu        qemu-user                 qemu-user                     required  aarch64
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -78,6 +80,8 @@ probe() { # probe THING
       ;;
     # What Python modules are compiled with.
     pythondev) [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ;;
+    aarch64cxx) includes vector aarch64-linux-gnu-g++ ;;
+    qemu) has qemu-aarch64 ;;
     *) has "$1" ;;
   esac
 }
@@ -143,8 +147,8 @@ install_tools() {
 }
 
 purpose=${1:-}
-[[ " demo test lint bench mutants sanitizers deepspeed wheels " == *" $purpose "* && -n $purpose ]] ||
-  die "usage: setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels"
+readonly known='demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64'
+[[ "|$known|" == *"|$purpose|"* && -n $purpose ]] || die "usage: setup.sh $known"
 install_packages "$purpose"
 case $purpose in
   test | lint | wheels) install_tools ;;
@@ -153,5 +157,13 @@ case $purpose in
       echo "Running: cargo install --locked cargo-mutants (some minutes)"
       cargo install --quiet --locked cargo-mutants || die "cargo-mutants cannot be installed; see above."
     }
+    ;;
+  aarch64)
+    scripts/aarch64-std.sh
+    # The first is named libaio1 or libaio1t64.
+    # shellcheck disable=SC2046  # one word
+    scripts/unpack-debian.sh arm64 build/aarch64/libaio libaio-dev \
+      $(apt-cache depends libaio-dev | sed -n 's/.* Depends: \(libaio1.*\)/\1/p') ||
+      die "Debian's libaio for arm64 cannot be unpacked in build/aarch64; see above."
     ;;
 esac
