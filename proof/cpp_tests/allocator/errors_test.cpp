@@ -98,12 +98,13 @@ TEST(AllocatorErrors, NoneForWantOfRoomForTheAlignment)
             if (!may_lock(size, reason)) { return cannot_limit; }
             free(ds_page_aligned_alloc(4096, false));
             const int64_t mapped = proc_value("/proc/self/status", "VmSize");
-            // Aligning to 2 MiB takes 2 MiB more, to 4 KiB 4 KiB.
+            // Aligning to 2 MiB takes 2 MiB more, to a page one page.
             const rlim_t room = mapped + size + MiB;
             const rlimit limit{room, room};
             if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_limit; }
             void* memory = ds_page_aligned_alloc(size, true);
-            return memory != nullptr && resident_pages(memory, size) * 4096 == size ? 0 : 1;
+            const int64_t page = sysconf(_SC_PAGESIZE);
+            return memory != nullptr && resident_pages(memory, size) * page == size ? 0 : 1;
         },
         text);
     if (status == cannot_limit) { GTEST_SKIP() << "this process may not lock 64 MiB"; }

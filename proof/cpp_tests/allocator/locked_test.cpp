@@ -6,9 +6,12 @@
 
 #include <deepspeed_aio_utils.h>
 
+#include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <algorithm>
+#include <bitset>
 #include <filesystem>
 
 namespace {
@@ -85,12 +88,27 @@ unsigned current_node()
     return node;
 }
 
+// The nodes of some pages; none where the kernel does not tell.
+std::vector<int> nodes_of_pages(char* memory, int64_t size)
+{
+    std::vector<void*> pages;
+    // Neither all even nor all odd ones, of whichever size.
+    for (int64_t at = 0; at < size; at += 2 * MiB + sysconf(_SC_PAGESIZE)) {
+        pages.push_back(memory + at);
+    }
+    std::vector<int> nodes(pages.size(), -1);
+    const long result =
+        syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, nodes.data(), 0);
+    return result == 0 ? nodes : std::vector<int>();
+}
+
+constexpr int64_t size = 300 * MiB;
+
 // First touch decides where pages are: on the node that the caller runs on, though it may leave it.
 TEST_F(Locked, PagesAreOnTheCallersNode)
 {
     cpu_set_t allowed;
     ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
-    const int64_t size = 300 * MiB;
     std::set<unsigned> done;
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
         if (!CPU_ISSET(cpu, &allowed)) { continue; }
@@ -104,20 +122,43 @@ TEST_F(Locked, PagesAreOnTheCallersNode)
 
         auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
         ASSERT_NE(memory, nullptr);
-        std::vector<void*> samples;
-        for (int64_t at = 0; at < size; at += 4 * MiB) { samples.push_back(memory + at); }
-        std::vector<int> status(samples.size(), -1);
-        const bool known = syscall(SYS_move_pages, 0, samples.size(), samples.data(), nullptr,
-                                   status.data(), 0) == 0;
+        const std::vector<int> nodes = nodes_of_pages(memory, size);
         const int error = errno;
         release(memory, size);
-        if (!known) { GTEST_SKIP() << "move_pages cannot be asked here: " << strerror(error); }
+        if (nodes.empty()) {
+            GTEST_SKIP() << "move_pages cannot be asked here: " << strerror(error);
+        }
         // A caller that the scheduler moved meanwhile says nothing; another processor will.
         if (current_node() != node) { continue; }
         done.insert(node);
-        for (const int where : status) { EXPECT_EQ(where, static_cast<int>(node)); }
+        for (const int where : nodes) { EXPECT_EQ(where, static_cast<int>(node)); }
     }
     EXPECT_FALSE(done.empty());
+}
+
+// The caller's memory policy goes before that; helper threads have it too.
+TEST_F(Locked, PagesAreWhereTheMemoryPolicyPutsThem)
+{
+    constexpr int most = 1024;
+    using Nodes = std::bitset<most>;
+    Nodes all;
+    ASSERT_EQ(syscall(SYS_get_mempolicy, nullptr, &all, most, nullptr, MPOL_F_MEMS_ALLOWED), 0);
+    const auto allocate = [&](int mode, const Nodes& nodes) {
+        if (syscall(SYS_set_mempolicy, mode, &nodes, most) != 0) { return std::vector<int>(); }
+        auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
+        EXPECT_NE(memory, nullptr);
+        const std::vector<int> where = nodes_of_pages(memory, size);
+        release(memory, size);
+        syscall(SYS_set_mempolicy, MPOL_DEFAULT, nullptr, 0);
+        return where;
+    };
+    const std::vector<int> spread = allocate(MPOL_INTERLEAVE, all);
+    if (spread.empty()) { GTEST_SKIP() << "memory policies are not for this process"; }
+    for (int node = 0; node < most; ++node) {
+        if (!all[node]) { continue; }
+        EXPECT_GT(std::count(spread.begin(), spread.end(), node), spread.size() / all.count() / 2);
+        for (const int where : allocate(MPOL_BIND, Nodes().set(node))) { EXPECT_EQ(where, node); }
+    }
 }
 
 size_t tasks()
@@ -168,6 +209,7 @@ TEST_F(Locked, ABufferSurvivesAFork)
         auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
         ASSERT_NE(memory, nullptr);
         memory[0] = memory[size - 1] = 1;
+        const int64_t pages = size / sysconf(_SC_PAGESIZE);
         const pid_t child = fork();
         if (child == 0) {
             // The contents are inherited, the lock is not; the child may allocate on its own.
@@ -175,7 +217,7 @@ TEST_F(Locked, ABufferSurvivesAFork)
             memory[0] = 2;
             free(memory);
             void* own = ds_page_aligned_alloc(size, true);
-            _exit(inherited && own != nullptr && resident_pages(own, size) == size / 4096 ? 0 : 1);
+            _exit(inherited && own != nullptr && resident_pages(own, size) == pages ? 0 : 1);
         }
         int status = -1;
         waitpid(child, &status, 0);

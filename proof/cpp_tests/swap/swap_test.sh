@@ -17,7 +17,6 @@ esac
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-swap-XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 cp "$program" "$dir/program"
-before=$(cksum < "$dir/program")
 
 # put LIBRARY WORDS: puts the library beside the program, and notes what the program is to say then.
 put() {
@@ -61,4 +60,4 @@ put_each first : "$@"
 run
 put_each second run "$@"
 put_each first run "$@"
-[ "$(cksum < "$dir/program")" = "$before" ]
+cmp "$program" "$dir/program"
