@@ -3,7 +3,7 @@
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: help check test lint demo bench faults test-all wheels test-releases test-deepspeed mutants defects \
-  sanitizers fuzz msrv test-aarch64 header clean
+  sanitizers fuzz msrv test-aarch64 test-machines header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -76,6 +76,11 @@ msrv:
 test-aarch64:
 	@scripts/setup.sh aarch64
 	@scripts/test-aarch64.sh
+
+#: make test-machines     the tests in emulated machines: two NUMA nodes, old kernels, bad disks; ONLY=regex; 15 minutes
+test-machines:
+	@scripts/setup.sh machines
+	@scripts/test-machines.sh
 
 #: make header            regenerates the headers in include/ from the Rust sources
 header:

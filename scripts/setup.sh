@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64
+# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64|machines
 #
 # Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
 # command, a header), says what is missing and the command that it is about to run, and installs only
@@ -20,11 +20,11 @@ cxx         g++                       gcc-c++                       required  al
 libaio      libaio-dev                libaio-devel                  required  all lint
 make        make                      make                          required  all
 binutils    binutils                  binutils                      required  all
-cmake       cmake                     cmake                         required  demo test mutants sanitizers bench aarch64
+cmake       cmake                     cmake                         required  demo test mutants sanitizers bench aarch64 machines
 pip         python3-pip               python3-pip                   optional  all lint
 python      python3                   python3                       required  all
 venv        python3-venv              python3                       optional  test lint deepspeed wheels
-googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers aarch64
+googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers aarch64 machines
 clang       clang                     clang                         optional  test
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
@@ -35,9 +35,17 @@ valgrind    valgrind                  valgrind                      optional  sa
 fio         fio                       fio                           required  bench
 matplotlib  python3-matplotlib        python3-matplotlib            required  bench
 pythondev   python3-dev               python3-devel                 required  test deepspeed wheels
+aarch64cxx  g++-aarch64-linux-gnu     gcc-c++-aarch64-linux-gnu     required  aarch64 machines
+qemu        qemu-user                 qemu-user                     required  aarch64 machines
+qemux86     qemu-system-x86           qemu-system-x86               required  machines
+qemuarm     qemu-system-arm           qemu-system-aarch64           required  machines
+busybox     busybox-static            busybox                       required  machines
+kmod        kmod                      kmod                          required  machines
+dmsetup     dmsetup                   device-mapper                 required  machines
+mkfs        e2fsprogs                 e2fsprogs                     required  machines
+xz          xz-utils                  xz                            required  machines
+keyring     debian-archive-keyring    debian-keyring                required  machines
 debootstrap debootstrap,debian-archive-keyring debootstrap,debian-keyring optional wheels
-aarch64cxx  g++-aarch64-linux-gnu     gcc-c++-aarch64-linux-gnu     required  aarch64
-qemu        qemu-user                 qemu-user                     required  aarch64
 '
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -82,6 +90,11 @@ probe() { # probe THING
     pythondev) [[ -e $(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h ]] ;;
     aarch64cxx) includes vector aarch64-linux-gnu-g++ ;;
     qemu) has qemu-aarch64 ;;
+    qemux86) has qemu-system-x86_64 ;;
+    qemuarm) has qemu-system-aarch64 ;;
+    busybox) has busybox && busybox --list | grep -qx taskset ;;
+    kmod | dmsetup | mkfs) PATH=$PATH:/usr/sbin:/sbin has "${1/mkfs/mkfs.ext4}" ;;
+    keyring) [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ;;
     *) has "$1" ;;
   esac
 }
@@ -127,7 +140,10 @@ install_packages() { # install_packages PURPOSE
         "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y"
     fi
     # shellcheck disable=SC2086  # one word each
-    as_root apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages || true
+    {
+      apt-get -s install --no-install-recommends $packages | sed -n 's/^Remv \([^ ]*\).*/apt-get will remove \1./p'
+      as_root apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages || true
+    }
     missing=$(missing_needs "$1")
   fi
   [[ -n $missing ]] || return 0
@@ -147,7 +163,7 @@ install_tools() {
 }
 
 purpose=${1:-}
-readonly known='demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64'
+readonly known='demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64|machines'
 [[ "|$known|" == *"|$purpose|"* && -n $purpose ]] || die "usage: setup.sh $known"
 install_packages "$purpose"
 case $purpose in
@@ -158,7 +174,7 @@ case $purpose in
       cargo install --quiet --locked cargo-mutants || die "cargo-mutants cannot be installed; see above."
     }
     ;;
-  aarch64)
+  aarch64 | machines)
     scripts/aarch64-std.sh
     # The first is named libaio1 or libaio1t64.
     # shellcheck disable=SC2046  # one word

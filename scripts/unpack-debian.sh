@@ -1,23 +1,34 @@
 #!/bin/bash
-# unpack-debian.sh ARCHITECTURE DIRECTORY PACKAGE...
+# unpack-debian.sh [-s SUITE] ARCHITECTURE DIRECTORY PACKAGE...
 #
-# Unpacks this system's release of Debian packages, for whichever architecture, in a directory. Nothing is
+# Unpacks Debian packages, for whichever architecture, in a directory: those of this system's release, or
+# of another suite. A linux-image-* is a metapackage, and stands for the kernel that it depends on. Nothing is
 # installed: apt has lists of its own here, with which no architecture has to be added to the system.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
+suite=
+[[ $1 != -s ]] || { suite=$2 && shift 2; }
 readonly architecture=$1 directory=$2
-[[ ! -e $directory/complete || $(cat "$directory/complete") != "${*:3}" ]] || exit 0
+[[ ! -e $directory/complete || $(cat "$directory/complete") != "$suite ${*:3}" ]] || exit 0
 
 rm -rf "$directory"
 mkdir -p "$directory"/apt/{lists,archives}/partial
 cd "$directory"
-for command in update "download ${*:3}"; do
-  # shellcheck disable=SC2086  # words
-  apt-get -qq -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
-    -o Dir::State::lists="$PWD/apt/lists" -o Dir::State::status=/dev/null \
-    -o Dir::Cache="$PWD/apt" -o APT::Sandbox::User= $command
+apt=(-qq -o "APT::Architecture=$architecture" -o "APT::Architectures=$architecture"
+  -o "Dir::State::lists=$PWD/apt/lists" -o Dir::State::status=/dev/null
+  -o "Dir::Cache=$PWD/apt" -o APT::Sandbox::User=)
+if [[ -n $suite ]]; then
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" \
+    >apt/sources.list
+  apt+=(-o "Dir::Etc::SourceList=$PWD/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null)
+fi
+apt-get "${apt[@]}" update
+for package in "${@:3}"; do
+  [[ $package != linux-image-* ]] ||
+    package=$(apt-cache "${apt[@]}" depends --important "$package" | sed -n 's/^ *Depends: //p')
+  apt-get "${apt[@]}" download "$package"
 done
 for package in *.deb; do dpkg-deb -x "$package" .; done
 rm -r apt ./*.deb
-echo "${*:3}" >complete
+echo "$suite ${*:3}" >complete
