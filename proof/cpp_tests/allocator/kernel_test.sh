@@ -1,6 +1,7 @@
 #!/bin/sh
-# A buffer of 2 MiB under each of the kernel's settings that matter: how it accounts for address space, and
-# its mode of huge pages. Files of our own over those of /proc and /sys play them, in a mount namespace.
+# A buffer of one huge page under each of the kernel's settings that matter: how it accounts for address
+# space, and its mode of huge pages. Files of our own over those of /proc and /sys play them, in a mount
+# namespace.
 #
 # usage: kernel_test.sh PROBE
 set -eu
@@ -15,6 +16,11 @@ if grep -qE 'Max (address space|data size) +[0-9]' /proc/self/limits; then
     echo "skipped: address space is limited (ulimit -v, ulimit -d)"
     exit 77
 fi
+mib=$(($(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size) / 1048576))
+if [ "$mib" -gt 32 ]; then
+    echo "skipped: huge pages of $mib MiB are not used"
+    exit 77
+fi
 over=$overcommit
 # shellcheck source-path=SCRIPTDIR source=mount_namespace.sh
 . "$(dirname "$0")/mount_namespace.sh"
@@ -26,7 +32,7 @@ trap 'rm -f "$played"' EXIT
 expect() {
     echo "$3" > "$played"
     status=0
-    found=$($unshare sh -c "mount --bind '$played' $2 && exec '$probe' 2") || status=$?
+    found=$($unshare sh -c "mount --bind '$played' $2 && exec '$probe' $mib") || status=$?
     if [ "$status" -eq 77 ]; then
         echo "skipped: $found"
         exit 77

@@ -104,7 +104,7 @@ void check(int64_t size, bool own_mapping, bool locks_all)
     free(memory);
     malloc_trim(0);  // what malloc keeps is not the buffer's
     expect(status("VmLck") - locked < MiB / 2, "locked afterwards", size, status("VmLck") - locked);
-    expect(status("VmRSS") - resident < MiB, "resident afterwards", size,
+    expect(status("VmRSS") - resident < 3 * MiB, "resident afterwards", size,
            status("VmRSS") - resident);
     expect(in_use() - used < MiB, "in use afterwards", size, in_use() - used);
 }
@@ -124,7 +124,10 @@ TEST_P(Processes, PayForTheBufferAlone)
             // The first buffer finds out, and what malloc sets up once is not the buffer's.
             dsaio_free(ds_page_aligned_alloc(8 * MiB, true), 8 * MiB);
             for (const int64_t size : {2 * MiB, 3 * MiB, 8 * MiB + 1, 32 * MiB}) {
-                check(size, own_mapping, locks_all);
+                // Other huge pages than of 2 MiB would be the whole buffer.
+                if (huge_page_size() <= 2 * MiB || size < huge_page_size()) {
+                    check(size, own_mapping, locks_all);
+                }
             }
         };
         if (process.in_thread) {
