@@ -7,42 +7,26 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::{env, fs, ptr};
 
-/// What does not change while a process runs, or need not be noticed if it does.
-struct ReadOnce {
-    settings: Settings,
-    /// The size of a transparent huge page, and the kernel's modes.
-    huge_pages: Option<(usize, String)>,
-    /// `vm.overcommit_memory`.
-    overcommit: Option<String>,
-}
-
-/// Read for the first buffer. To read a file takes 10 us when caches are cold, as they are after a buffer
-/// was cleared, and a buffer of 2 MiB takes 60. For the settings there is another reason: to read the
-/// environment while another thread changes it is unsafe in C.
-fn read_once() -> &'static ReadOnce {
-    static VALUES: OnceLock<ReadOnce> = OnceLock::new();
-    VALUES.get_or_init(|| {
+/// The user's settings. Read once: changing the environment while other threads read it is unsafe
+/// in C, so the less often it is read the better.
+fn settings() -> Settings {
+    static SETTINGS: OnceLock<Settings> = OnceLock::new();
+    *SETTINGS.get_or_init(|| {
         let variable = |name| env::var(name).ok();
-        let kernel = |name| {
-            fs::read_to_string(Path::new("/sys/kernel/mm/transparent_hugepage").join(name)).ok()
-        };
-        let size = kernel("hpage_pmd_size").and_then(|size| size.trim().parse().ok());
-        ReadOnce {
-            settings: Settings::parse(
-                variable("DSAIO_HUGE_PAGES").as_deref(),
-                variable("DSAIO_POPULATE_THREADS").as_deref(),
-            ),
-            huge_pages: size.zip(kernel("enabled")),
-            overcommit: fs::read_to_string("/proc/sys/vm/overcommit_memory").ok(),
-        }
+        Settings::parse(
+            variable("DSAIO_HUGE_PAGES").as_deref(),
+            variable("DSAIO_POPULATE_THREADS").as_deref(),
+        )
     })
 }
 
 /// The environment of a buffer that the calling thread asks for, and the processors that may
 /// populate it. Only what matters for such a buffer is asked.
 pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
-    let read_once = read_once();
-    let huge_pages = read_once.huge_pages.clone().filter(|&(huge, _)| huge <= size);
+    let huge_pages = match size >= plan::SMALLEST_HUGE_PAGE {
+        true => huge_pages(size),
+        false => None,
+    };
     let may_be_huge = lock && huge_pages.is_some();
     let processors = match lock && size >= plan::SMALLEST_FOR_THREADS {
         true => plan::populating_processors(&affinity(), node_of_caller().as_deref()),
@@ -52,11 +36,9 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
         page_size: page_size(),
         huge_pages,
         processors: processors.len(),
-        settings: read_once.settings,
+        settings: settings(),
         glibc: may_be_huge && malloc::is_glibc(),
-        free_address_space: may_be_huge
-            && malloc::leaves_untouched()
-            && free_address_space(read_once),
+        free_address_space: may_be_huge && malloc::leaves_untouched() && free_address_space(),
     };
     (environment, processors)
 }
@@ -67,15 +49,38 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
+/// The size of a transparent huge page, and the kernel's modes; `None` for a buffer that is smaller than
+/// one.
+fn huge_pages(buffer: usize) -> Option<(usize, String)> {
+    static VALUES: OnceLock<(usize, String)> = OnceLock::new();
+    let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
+    let read = |name| fs::read_to_string(directory.join(name)).ok();
+    once(&VALUES, || Some((read("hpage_pmd_size")?.trim().parse().ok()?, read("enabled")?)))
+        .filter(|&&(size, _)| size <= buffer)
+        .cloned()
+}
+
+/// What is read, once that has worked. To read a file takes 10 us while caches are cold, as they are after
+/// a buffer was cleared, and a whole buffer of 2 MiB takes 60.
+fn once<T>(value: &'static OnceLock<T>, read: impl FnOnce() -> Option<T>) -> Option<&'static T> {
+    if value.get().is_none() {
+        let _ = value.set(read()?); // another thread may have been faster
+    }
+    value.get()
+}
+
 /// Whether address space that is not touched costs nothing.
-fn free_address_space(read_once: &ReadOnce) -> bool {
+fn free_address_space() -> bool {
+    static OVERCOMMIT: OnceLock<String> = OnceLock::new();
+    let overcommit =
+        once(&OVERCOMMIT, || fs::read_to_string("/proc/sys/vm/overcommit_memory").ok());
     let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(|resource| {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: a struct to write to. On failure the limit stays 0: as if there were one.
         unsafe { libc::getrlimit(resource, &mut limit) };
         Some(limit.rlim_cur).filter(|&limit| limit != libc::RLIM_INFINITY)
     });
-    plan::address_space_is_free(read_once.overcommit.as_deref(), limits)
+    plan::address_space_is_free(overcommit.map(String::as_str), limits)
 }
 
 /// The processors that the calling thread may run on.

@@ -15,6 +15,9 @@ const OWN_MAPPING: usize = 2 * MAPPED_ABOVE + 1;
 /// alignment to that would waste as much address space again as most buffers have.
 const LARGEST_ALIGNMENT: usize = 32 << 20;
 
+/// No kernel has transparent huge pages smaller than these (s390x).
+pub(super) const SMALLEST_HUGE_PAGE: usize = 1 << 20;
+
 /// A thread is started for so many bytes: clearing them takes some 10 ms, starting it some 50 us.
 const BYTES_PER_THREAD: usize = 128 << 20;
 
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!(plan(255 * MIB, true, &x86(16)).threads, 1);
         assert_eq!(plan(256 * MIB, true, &x86(16)).threads, 2);
         // The environment is asked for what such sizes need, and not for less.
-        assert_eq!(SMALLEST_FOR_THREADS, 256 * MIB);
+        assert_eq!((SMALLEST_FOR_THREADS, SMALLEST_HUGE_PAGE), (256 * MIB, MIB));
         assert_eq!(plan(64 * GIB, true, &x86(3)).threads, 3);
         assert_eq!(plan(64 * GIB, true, &x86(192)).threads, 8);
         // Where the caller's processors are unknown, it works alone.
