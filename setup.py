@@ -21,7 +21,7 @@ PACKAGE = "deepspeed_aio_utils"
 # Python looks for such a file in site-packages when it starts, not in packages.
 STARTUP_FILE = "python/deepspeed_aio_utils.pth"
 CARGO_TOML = Path("Cargo.toml").read_text(encoding="utf-8")
-# The numbers that ELF files have for them.
+# What ELF files call machines.
 MACHINES = {62: "x86_64", 183: "aarch64"}
 
 # Deleted at exit: builds leave nothing in the checkout, and no file of an earlier build gets into a wheel.

@@ -14,7 +14,7 @@ for tier in "${tiers[@]}"; do
   grep -q "^| \`make $tier\` |" $record || die "add a row for 'make $tier' to the table of tests in $record."
 done
 # Before the first row is written, which changes the checkout.
-run="$(date -u +%F), $(git describe --always --dirty), $(nproc) x $(lscpu | sed -n 's/^Model name: *//p')"
+run="$(date -u +%F), $(git describe --always --dirty), $(nproc) x $(lscpu | sed -n 's/^Model name: *//p' | head -n 1)"
 
 for tier in "${tiers[@]}"; do
   printf '\n==== make %s\n' "$tier"

@@ -10,6 +10,8 @@ script with it on.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .activation import Activation, activate, active
 from .binding import Binding, bindings
 from .errors import (
@@ -44,13 +46,17 @@ __all__ = [
 NOT_INSTALLED = "used from its source directory"
 
 
-def __getattr__(name: str) -> str:
-    # Imported when it is needed: with DSAIO=1 every Python process imports this package.
-    from importlib import metadata
+__version__: str
 
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return metadata.version("deepspeed-aio-utils")
-    except metadata.PackageNotFoundError:
-        return NOT_INSTALLED
+if not TYPE_CHECKING:  # for which every name would exist
+
+    def __getattr__(name: str) -> str:
+        """The version, when it is asked for: with DSAIO=1 every Python process imports this package."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import metadata
+
+        try:
+            return metadata.version("deepspeed-aio-utils")
+        except metadata.PackageNotFoundError:
+            return NOT_INSTALLED

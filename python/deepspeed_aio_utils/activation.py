@@ -13,7 +13,7 @@ from .binding import bound_to_libraries, loaded_ops, why_not_switchable
 from .deepspeed_install import OpFile, kind_of, ops_on_disk, require_supported_release
 from .elf import NotElf, open_file
 from .errors import AlreadyActive, LibraryUnavailable, NamesTaken, OpAlreadyLoaded, OpNotSwitchable
-from .library import library_path, version_of
+from .library import REINSTALL, library_path, version_of
 from .symbols import LIBRARIES, UTILS, Library
 
 
@@ -184,8 +184,7 @@ def _load(library: Library) -> ctypes.CDLL:
     except OSError as error:
         raise LibraryUnavailable(
             f"{library.path} cannot be loaded: {error}.",
-            "It may be built for another machine: build it on this one, with "
-            "'pip install --force-reinstall .' in a checkout of its repository.",
+            f"It may be built for another machine. {REINSTALL}",
         ) from error
 
 

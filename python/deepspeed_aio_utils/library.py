@@ -12,7 +12,7 @@ from .errors import LibraryUnavailable
 from .symbols import UTILS, Library
 
 REINSTALL = (
-    "Install it again: 'pip install --force-reinstall .' in a checkout of its repository, or its wheel."
+    "Install it again: a release's wheel, or 'pip install --force-reinstall .' in its repository's checkout."
 )
 
 

@@ -50,17 +50,16 @@ assert move(common.dsaio_queue_read, True) == -errno.ENODATA
 
 
 def mirror():
-    """The one of Debian that this system uses."""
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian"]
-    found = subprocess.run(command, check=False, text=True, capture_output=True).stdout.split()
-    return found[0] if found else "http://deb.debian.org/debian"
+    """The one of Debian that this system uses; none, for debootstrap's own, on another distribution."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Origin: Debian", "Label: Debian"]
+    return subprocess.run(command, check=False, text=True, capture_output=True).stdout.split()[:1]
 
 
 def make_system():
     part = SYSTEM.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     options = ["--variant=minbase", "--include=python3,python3-venv"]
-    command = ["unshare", "--mount", "debootstrap", *options, "bullseye", part, mirror()]
+    command = ["unshare", "--mount", "debootstrap", *options, "bullseye", part, *mirror()]
     done = subprocess.run(command, check=False, text=True, capture_output=True)
     if done.returncode == 0:
         part.rename(SYSTEM)

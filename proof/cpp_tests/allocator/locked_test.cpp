@@ -142,7 +142,10 @@ TEST_F(Locked, PagesAreWhereTheMemoryPolicyPutsThem)
     constexpr int most = 1024;
     using Nodes = std::bitset<most>;
     Nodes all;
-    ASSERT_EQ(syscall(SYS_get_mempolicy, nullptr, &all, most, nullptr, MPOL_F_MEMS_ALLOWED), 0);
+    const char* const reason = "memory policies are not for this process";
+    if (syscall(SYS_get_mempolicy, nullptr, &all, most, nullptr, MPOL_F_MEMS_ALLOWED) != 0) {
+        GTEST_SKIP() << reason;
+    }
     const auto allocate = [&](int mode, const Nodes& nodes) {
         if (syscall(SYS_set_mempolicy, mode, &nodes, most) != 0) { return std::vector<int>(); }
         auto* memory = static_cast<char*>(ds_page_aligned_alloc(size, true));
@@ -153,11 +156,12 @@ TEST_F(Locked, PagesAreWhereTheMemoryPolicyPutsThem)
         return where;
     };
     const std::vector<int> spread = allocate(MPOL_INTERLEAVE, all);
-    if (spread.empty()) { GTEST_SKIP() << "memory policies are not for this process"; }
+    if (spread.empty()) { GTEST_SKIP() << reason; }
     for (int node = 0; node < most; ++node) {
         if (!all[node]) { continue; }
         EXPECT_GT(std::count(spread.begin(), spread.end(), node), spread.size() / all.count() / 2);
-        for (const int where : allocate(MPOL_BIND, Nodes().set(node))) { EXPECT_EQ(where, node); }
+        const std::vector<int> bound = allocate(MPOL_BIND, Nodes().set(node));
+        EXPECT_EQ(std::count(bound.begin(), bound.end(), node), spread.size());
     }
 }
 
