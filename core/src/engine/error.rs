@@ -172,17 +172,18 @@ mod tests {
     #[test]
     fn every_cause_has_an_errno_and_a_sentence() {
         use Cause::*;
-        for (operation, cause, errno) in [
-            (Operation::Read, NoProgress, libc::ENODATA),
-            (Operation::Write, NoProgress, libc::EIO),
-            (Operation::Write, Append, libc::EINVAL),
-            (Operation::Write, SecondDescriptor(libc::EACCES), libc::EACCES),
-            (Operation::Read, Prepare(PrepareError::NullBuffer), libc::EFAULT),
-            (Operation::Read, Os(libc::EBADF), libc::EBADF),
+        for (operation, cause, errno, words) in [
+            (Operation::Read, NoProgress, libc::ENODATA, "the file ends at byte"),
+            (Operation::Write, NoProgress, libc::EIO, "Input/output error"),
+            (Operation::Write, Append, libc::EINVAL, "O_APPEND moves every write"),
+            (Operation::Write, SecondDescriptor(libc::EACCES), libc::EACCES, "Permission denied"),
+            (Operation::Read, Prepare(PrepareError::NullBuffer), libc::EFAULT, "null"),
+            (Operation::Read, Os(libc::EBADF), libc::EBADF, "Bad file descriptor"),
         ] {
             let error = error(operation, cause);
             assert_eq!(error.errno(), errno);
-            assert!(error.to_string().contains(&format!("(errno {errno})")), "{error}");
+            let text = error.to_string();
+            assert!(text.contains(words) && text.contains(&format!("(errno {errno})")), "{text}");
         }
     }
     #[test]
@@ -191,6 +192,7 @@ mod tests {
         use Operation::*;
         for (operation, cause, words) in [
             (Write, SecondDescriptor(libc::EIO), "align the transfer"),
+            (Write, SecondDescriptor(libc::EMFILE), "ulimit -n"),
             (Write, Append, "without O_APPEND"),
             (Read, Prepare(PrepareError::NullBuffer), ""),
             (Read, NoProgress, "read no more than the file has"),

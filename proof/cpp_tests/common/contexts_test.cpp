@@ -2,6 +2,7 @@
 
 #include "common/transfer.h"
 
+#include <dsaio_transfer.h>
 #include <gtest/gtest.h>
 
 #include <dirent.h>
@@ -108,6 +109,9 @@ TEST_F(Contexts, LeaveNothingBehind)
     for (int i = 0; i < 10000; ++i) {
         const aio_context context(4096, 8);
         ASSERT_EQ(context._queue_depth, 8);
+        dsaio_queue* queue = nullptr;
+        ASSERT_EQ(dsaio_queue_new(8, &queue), 0);
+        dsaio_queue_free(queue);
     }
     EXPECT_EQ(open_descriptors(), descriptors);
     // A kernel context maps at least one page, and 10,000 of them 40 MB.

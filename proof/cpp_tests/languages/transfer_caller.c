@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define BLOCK_SIZE ((uint64_t)16384)
@@ -52,6 +53,15 @@ static void invalid_calls(struct dsaio_queue* queue, int fd, unsigned char* memo
     CHECK(dsaio_open_file(NULL, true) == -EFAULT);
     CHECK(dsaio_open_file("/nonexistent/file", true) == -ENOENT);
     dsaio_queue_free(NULL);
+}
+
+/* The last call: the limit stays. */
+static void no_memory(void)
+{
+    const struct rlimit limit = {(rlim_t)1 << 32, (rlim_t)1 << 32};
+    struct dsaio_queue* none = NULL;
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    CHECK(dsaio_queue_new(UINT32_MAX, &none) == -ENOMEM && none == NULL);
 }
 
 static void recorders(void)
@@ -113,5 +123,6 @@ int main(int argc, char** argv)
     recorders();
     free(out);
     free(in);
+    no_memory();
     return 0;
 }
