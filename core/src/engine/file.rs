@@ -60,7 +60,8 @@ fn open_with(path: &CStr, flags: c_int) -> Result<OwnedFd, Errno> {
 /// first, whose flags these are.
 pub(super) fn open_again(fd: RawFd, flags: c_int) -> Result<OwnedFd, Errno> {
     let path = CString::new(link(fd)).expect("no NUL in it");
-    let kept = flags & (libc::O_ACCMODE | libc::O_SYNC | libc::O_DSYNC);
+    // O_SYNC has the bit of O_DSYNC, too.
+    let kept = flags & (libc::O_ACCMODE | libc::O_SYNC);
     let second = open_with(&path, kept | libc::O_CLOEXEC)?;
     let identity = |fd| stat(fd).map(|about| (about.st_dev, about.st_ino, about.st_rdev));
     // Whatever /proc says, bytes go to no other file.
@@ -208,6 +209,19 @@ mod tests {
         let Dio { alignment, page } = dio(file.as_raw_fd()).unwrap();
         assert_eq!(alignment, None);
         assert!(page.is_power_of_two() && page >= page_size(), "{page}");
+    }
+
+    #[test]
+    fn a_second_descriptor_writes_as_synchronously_as_the_first() {
+        for synchronous in [0, libc::O_DSYNC, libc::O_SYNC] {
+            let flags = libc::O_WRONLY | synchronous | libc::O_DIRECT | libc::O_NONBLOCK;
+            let first = open_with(c"/dev/null", flags & !libc::O_DIRECT).unwrap();
+            let second = open_again(first.as_raw_fd(), flags).unwrap();
+            // SAFETY: no memory is passed.
+            let found = unsafe { libc::fcntl(second.as_raw_fd(), libc::F_GETFL) };
+            let all = libc::O_ACCMODE | libc::O_SYNC | libc::O_DIRECT | libc::O_NONBLOCK;
+            assert_eq!(found & all, libc::O_WRONLY | synchronous);
+        }
     }
 
     #[test]
