@@ -141,7 +141,7 @@ install_packages() { # install_packages PURPOSE
     fi
     # shellcheck disable=SC2086  # one word each
     {
-      apt-get -s install --no-install-recommends $packages | sed -n 's/^Remv \([^ ]*\).*/apt-get will remove \1./p'
+      apt-get -s install --no-install-recommends $packages | sed -n 's/^Remv \([^ ]*\).*/Installing them removes \1./p' || true
       as_root apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $packages || true
     }
     missing=$(missing_needs "$1")

@@ -64,9 +64,7 @@ def command(machine, directory, kernel):
         image = directory / f"disk{i}"
         with open(image, "wb") as file:
             file.truncate(4 << 30)
-        # Debian has it where the path of an ordinary user does not lead.
-        path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", image], env={"PATH": path}, check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", image], check=True)
         words += ["-drive", f"file={image},format=raw,if=none,id=disk{i},cache=unsafe"]
         words += ["-device", f"{device},drive=disk{i}"]
     return words
@@ -108,6 +106,8 @@ def machines():
 
 
 def main(name, only=None):
+    # Debian has mkfs.ext4 and modprobe where the path of an ordinary user does not lead.
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
     machine = machines()[name]
     directory = ROOT / "build/machines" / name
     kernel, tests = prepare(machine, directory, only or f"^({'|'.join(machine['tests'].split())})")
