@@ -96,7 +96,8 @@ void check(int64_t size, bool own_mapping, bool locks_all)
            resident_pages(memory, size));
     expect(now_locked == pages * page || (locks_all && now_locked > size && now_locked < most),
            "locked", size, now_locked);
-    expect(now_resident < most, "resident", size, now_resident);
+    // Before Linux 6.2 the kernel counts up to 64 pages of a thread late.
+    expect(now_resident < most + 64 * page, "resident", size, now_resident);
     expect(touched < most / page + 200, "touched", size, touched);
     expect(now_used < (own_mapping ? 68 * MiB : most), "in use", size, now_used);
     expect(is_advised(memory) == own_mapping, "advised", size, is_advised(memory));
