@@ -36,7 +36,7 @@ bench:
 faults:
 	@scripts/faults.sh
 
-#: make test-all          make test and all below, one after the other; 1.5 hours. TIERS="defects fuzz" for some
+#: make test-all          make test and all below, one after the other; 2 hours. TIERS="defects fuzz" for some
 test-all:
 	@scripts/test-all.sh
 
@@ -72,14 +72,12 @@ fuzz:
 msrv:
 	@scripts/msrv.sh
 
-#: make test-aarch64      the tests built for aarch64, in qemu-user, as far as it goes; 3 minutes
+#: make test-aarch64      the tests built for aarch64, those that qemu-user can run; 5 minutes
 test-aarch64:
-	@scripts/setup.sh aarch64
 	@scripts/test-aarch64.sh
 
 #: make test-machines     the tests in emulated machines: two NUMA nodes, old kernels, bad disks; ONLY=regex; 15 minutes
 test-machines:
-	@scripts/setup.sh machines
 	@scripts/test-machines.sh
 
 #: make header            regenerates the headers in include/ from the Rust sources

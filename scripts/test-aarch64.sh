@@ -30,6 +30,7 @@ cargo_test() {
     -- "${without[@]/#/--skip=}"
 }
 
+scripts/setup.sh aarch64
 step -r log "cargo test" cargo_test || true
 step -n "configure C++ tests" cmake --preset aarch64 &&
   step -n "build C++ tests" cmake --build --preset aarch64 --parallel "$(nproc)" --target check_programs &&

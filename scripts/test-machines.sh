@@ -10,9 +10,10 @@ cd "$root"
 mapfile -t machines < <(sed -n '/DEFAULT/d; s/^\[\(.*\)\]$/\1/p' proof/machines/machines.ini | grep -E "${ONLY:-}")
 ((${#machines[@]} > 0)) || die "no machine matches ONLY=$ONLY"
 
+scripts/setup.sh machines
 for preset in check aarch64; do
   step -n "configure, $preset" cmake --preset "$preset" &&
-    step -n "build, $preset" cmake --build "build/$preset" --parallel "$(nproc)" || true
+    step -n "build, $preset" cmake --build "build/$preset" --parallel "$(nproc)" || { summary || exit; }
 done
 for machine in "${machines[@]}"; do
   step -r "build/machines/$machine/junit.xml" "$machine" proof/machines/run.py "$machine" || true

@@ -19,8 +19,10 @@ apt=(-qq -o "APT::Architecture=$architecture" -o "APT::Architectures=$architectu
   -o "Dir::State::lists=$PWD/apt/lists" -o Dir::State::status=/dev/null
   -o "Dir::Cache=$PWD/apt" -o APT::Sandbox::User=)
 if [[ -n $suite ]]; then
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main" \
-    >apt/sources.list
+  # The mirror that this system uses.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' | head -n 1)
+  [[ -n $mirror ]] || die "this system's apt has no mirror of Debian; run it on Debian."
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >apt/sources.list
   apt+=(-o "Dir::Etc::SourceList=$PWD/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null)
 fi
 apt-get "${apt[@]}" update

@@ -87,6 +87,7 @@ def write_junit(file, name, ended, missing):
     for name, text, status, seconds in ended:
         skipped = status == "77" or status == "0" and "[  SKIPPED ]" in text
         outcome = "notrun" if skipped else "run" if status == "0" else "fail"
+        text = re.sub(r"[^\t\n -\ufffd]", "?", text)  # what XML cannot have
         case = ElementTree.SubElement(suite, "testcase", name=name, status=outcome, time=seconds)
         if skipped:
             ElementTree.SubElement(case, "skipped", message="SKIP_")

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdarg>
 #include <cstring>
+#include <fstream>
 #include <mutex>
 
 namespace {
@@ -122,7 +123,9 @@ cpu_set_t allowed_processors()
 cpu_set_t processors_of_this_node(const cpu_set_t& allowed)
 {
     const std::string nodes = "/sys/devices/system/node/node";
-    if (access((nodes + "1").c_str(), F_OK) != 0) { return allowed; }
+    std::string online;
+    std::ifstream("/sys/devices/system/node/online") >> online;
+    if (online.find_first_of(",-") == std::string::npos) { return allowed; }
     unsigned cpu = 0, node = 0;
     syscall(SYS_getcpu, &cpu, &node, nullptr);
     cpu_set_t processors;

@@ -12,6 +12,11 @@ if [ "$(id -u)" -ne 0 ] || [ ! -e /dev/mapper/control ] || ! losetup -f > /dev/n
 fi
 require dmsetup dmsetup
 require mkfs.ext4 e2fsprogs
+modprobe dm_flakey 2> /dev/null || true
+if ! dmsetup targets | grep '^flakey ' > /dev/null; then
+    echo "skipped: this kernel has no dm-flakey"
+    exit 77
+fi
 
 name=dsaio-$$
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-mapper-XXXXXX")
@@ -24,6 +29,7 @@ clean() {
 trap clean EXIT
 mkdir "$dir/mounted"
 truncate -s 16M "$dir/image"
-loop=$(losetup -f)
-losetup "$loop" "$dir/image"
+free=$(losetup -f)
+losetup "$free" "$dir/image"
+loop=$free # attached: from here on it is ours to detach
 "$1" "$name" "$loop" "$dir/mounted"
