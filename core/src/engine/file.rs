@@ -212,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn a_device_has_offsets_only_if_it_can_seek() {
+        assert!(dio(File::open("/dev/zero").unwrap().as_raw_fd()).is_ok());
+        let terminal = File::open("/dev/ptmx").unwrap();
+        assert_eq!(dio(terminal.as_raw_fd()).err(), Some(libc::ESPIPE));
+    }
+
+    #[test]
     fn a_second_descriptor_writes_as_synchronously_as_the_first() {
         for synchronous in [0, libc::O_DSYNC, libc::O_SYNC] {
             let flags = libc::O_WRONLY | synchronous | libc::O_DIRECT | libc::O_NONBLOCK;
