@@ -49,19 +49,22 @@ pub(super) fn page_size() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// The size of a transparent huge page, and the kernel's modes; `None` for a buffer that is smaller than
-/// one.
-fn huge_pages(buffer: usize) -> Option<(usize, String)> {
-    static VALUES: OnceLock<(usize, String)> = OnceLock::new();
+/// The size of a transparent huge page; `None` for a buffer that is smaller than one, and where the kernel
+/// gives none.
+fn huge_pages(buffer: usize) -> Option<usize> {
+    static VALUES: OnceLock<(usize, bool)> = OnceLock::new();
     let directory = Path::new("/sys/kernel/mm/transparent_hugepage");
     let read = |name| fs::read_to_string(directory.join(name)).ok();
-    once(&VALUES, || Some((read("hpage_pmd_size")?.trim().parse().ok()?, read("enabled")?)))
-        .filter(|&&(size, _)| size <= buffer)
-        .cloned()
+    let &(size, allowed) = once(&VALUES, || {
+        let size = read("hpage_pmd_size")?.trim().parse().ok()?;
+        Some((size, plan::allows_huge_pages(&read("enabled")?)))
+    })?;
+    (allowed && size <= buffer).then_some(size)
 }
 
 /// What is read, once that has worked. To read a file takes 10 us while caches are cold, as they are after
-/// a buffer was cleared, and a whole buffer of 2 MiB takes 60.
+/// a buffer was cleared, and a whole buffer of 2 MiB takes 60. Nothing of it is on the heap, which would
+/// leak where the library is unloaded.
 fn once<T>(value: &'static OnceLock<T>, read: impl FnOnce() -> Option<T>) -> Option<&'static T> {
     if value.get().is_none() {
         let _ = value.set(read()?); // another thread may have been faster
@@ -71,16 +74,17 @@ fn once<T>(value: &'static OnceLock<T>, read: impl FnOnce() -> Option<T>) -> Opt
 
 /// Whether address space that is not touched costs nothing.
 fn free_address_space() -> bool {
-    static OVERCOMMIT: OnceLock<String> = OnceLock::new();
-    let overcommit =
-        once(&OVERCOMMIT, || fs::read_to_string("/proc/sys/vm/overcommit_memory").ok());
+    static OVERCOMMIT: OnceLock<u8> = OnceLock::new();
+    let overcommit = once(&OVERCOMMIT, || {
+        fs::read_to_string("/proc/sys/vm/overcommit_memory").ok()?.trim().parse().ok()
+    });
     let limits = [libc::RLIMIT_AS, libc::RLIMIT_DATA].map(|resource| {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: a struct to write to. On failure the limit stays 0: as if there were one.
         unsafe { libc::getrlimit(resource, &mut limit) };
         Some(limit.rlim_cur).filter(|&limit| limit != libc::RLIM_INFINITY)
     });
-    plan::address_space_is_free(overcommit.map(String::as_str), limits)
+    plan::address_space_is_free(overcommit.copied(), limits)
 }
 
 /// The processors that the calling thread may run on.

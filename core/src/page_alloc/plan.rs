@@ -52,9 +52,8 @@ impl Settings {
 pub(super) struct Environment {
     /// Size of a page.
     pub(super) page_size: usize,
-    /// Size of a transparent huge page, and the kernel's modes, such as "always [madvise] never";
-    /// `None` where the kernel has none.
-    pub(super) huge_pages: Option<(usize, String)>,
+    /// Size of a transparent huge page; `None` where the kernel has none, or gives none to anybody.
+    pub(super) huge_pages: Option<usize>,
     /// Processors that may populate memory where the caller's own touch would put it.
     pub(super) processors: usize,
     /// What the user sets.
@@ -68,9 +67,8 @@ pub(super) struct Environment {
 impl Environment {
     /// The size of a huge page, where the kernel and the user allow them and they are useful.
     fn huge_page(&self) -> Option<usize> {
-        let (size, modes) = self.huge_pages.as_ref()?;
-        let allowed = self.settings.huge_pages && chosen(modes).is_some_and(|mode| mode != "never");
-        (allowed && *size > self.page_size && *size <= LARGEST_ALIGNMENT).then_some(*size)
+        let size = self.huge_pages.filter(|_| self.settings.huge_pages)?;
+        (size > self.page_size && size <= LARGEST_ALIGNMENT).then_some(size)
     }
 }
 
@@ -123,8 +121,8 @@ pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
 /// Whether address space is free of charge: not where the kernel accounts for it
 /// (`vm.overcommit_memory` of 2; also where that cannot be read), nor where it counts against one of
 /// these limits (RLIMIT_AS, RLIMIT_DATA; `None` is unlimited).
-pub(super) fn address_space_is_free(overcommit: Option<&str>, limits: [Option<u64>; 2]) -> bool {
-    matches!(overcommit.map(str::trim), Some("0" | "1")) && limits == [None, None]
+pub(super) fn address_space_is_free(overcommit: Option<u8>, limits: [Option<u64>; 2]) -> bool {
+    matches!(overcommit, Some(0 | 1)) && limits == [None, None]
 }
 
 /// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, by its usable size: up to
@@ -144,9 +142,12 @@ pub(super) fn populating_processors(affinity: &[usize], node: Option<&[usize]>) 
     }
 }
 
-/// The mode in brackets, as in "always [madvise] never".
-fn chosen(modes: &str) -> Option<&str> {
-    modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'))
+/// Whether the kernel gives huge pages to who asks for them: the mode in brackets, as in "always
+/// [madvise] never".
+pub(super) fn allows_huge_pages(modes: &str) -> bool {
+    let chosen =
+        modes.split_whitespace().find_map(|mode| mode.strip_prefix('[')?.strip_suffix(']'));
+    chosen.is_some_and(|mode| mode != "never")
 }
 
 #[cfg(test)]
@@ -160,7 +161,7 @@ mod tests {
     fn machine(page_size: usize, huge_page_size: usize, processors: usize) -> Environment {
         Environment {
             page_size,
-            huge_pages: Some((huge_page_size, "always [madvise] never\n".to_owned())),
+            huge_pages: Some(huge_page_size),
             processors,
             settings: Settings::parse(None, None),
             glibc: true,
@@ -251,12 +252,12 @@ mod tests {
 
     #[test]
     fn address_space_is_free_without_accounting_and_limits() {
-        assert!(address_space_is_free(Some("0\n"), [None, None]));
-        assert!(address_space_is_free(Some("1\n"), [None, None]));
-        assert!(!address_space_is_free(Some("2\n"), [None, None]));
+        assert!(address_space_is_free(Some(0), [None, None]));
+        assert!(address_space_is_free(Some(1), [None, None]));
+        assert!(!address_space_is_free(Some(2), [None, None]));
         assert!(!address_space_is_free(None, [None, None]));
-        assert!(!address_space_is_free(Some("0\n"), [Some(1 << 40), None]));
-        assert!(!address_space_is_free(Some("0\n"), [None, Some(1 << 40)]));
+        assert!(!address_space_is_free(Some(0), [Some(1 << 40), None]));
+        assert!(!address_space_is_free(Some(0), [None, Some(1 << 40)]));
     }
 
     #[test]
@@ -292,19 +293,6 @@ mod tests {
         let expected = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 2 };
         let none = Environment { huge_pages: None, ..x86(2) };
         assert_eq!(plan(GIB, true, &none), expected);
-        for modes in ["always madvise [never]\n", "", "no mode"] {
-            let off = Environment { huge_pages: Some((2 * MIB, modes.to_owned())), ..x86(2) };
-            assert_eq!(plan(GIB, true, &off), expected, "{modes}");
-        }
-    }
-
-    #[test]
-    fn the_mode_always_gives_the_same_plan_as_madvise() {
-        let environment = Environment {
-            huge_pages: Some((2 * MIB, "[always] madvise never\n".to_owned())),
-            ..x86(2)
-        };
-        assert_eq!(plan(GIB, true, &environment), plan(GIB, true, &x86(2)));
     }
 
     #[test]
@@ -367,9 +355,12 @@ mod tests {
     }
 
     #[test]
-    fn the_chosen_mode_is_the_one_in_brackets() {
-        assert_eq!(chosen("always [madvise] never\n"), Some("madvise"));
-        assert_eq!(chosen("always madvise [never]\n"), Some("never"));
-        assert_eq!(chosen(""), None);
+    fn the_mode_is_the_one_in_brackets() {
+        for modes in ["always [madvise] never\n", "[always] madvise never\n"] {
+            assert!(allows_huge_pages(modes), "{modes}");
+        }
+        for modes in ["always madvise [never]\n", "", "no mode"] {
+            assert!(!allows_huge_pages(modes), "{modes}");
+        }
     }
 }
