@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """run.py MACHINE [TESTS]
 
-Runs a machine of machines.ini in build/machines/, and writes what became of its tests to junit.xml there, as
-ctest does. Prints the output of those that failed, and the end of the console where the machine came to none.
+Runs a machine of machines.ini in build/machines/, and writes the results of its tests to junit.xml there, as
+ctest does. Prints the output of those that failed, and the end of the console if the machine did not finish.
 TESTS is a regular expression for some of ctest's.
 """
 

@@ -1,9 +1,8 @@
 // Transfers to a disk of the device mapper that starts to fail under an open file, all on one
-// queue: every failed request is named, and the queue goes on when the disk is well again.
+// queue: every failed request is named, and the queue works again once the disk is restored.
 //
-// usage: device_mapper NAME DEVICE DIRECTORY   the disk's name; what is behind it, 16 MiB; where it
-// may be
-//                                              mounted
+// usage: device_mapper NAME DEVICE DIRECTORY
+//   the disk's name, the device of 16 MiB behind it, and where it can be mounted
 
 #include "support/pattern.h"
 
@@ -47,7 +46,7 @@ void become(const std::string& table)
     run("dmsetup suspend --noflush --nolockfs " + name + " && dmsetup resume " + name);
 }
 
-void become_well() { become(on_device(0, sectors)); }
+void restore() { become(on_device(0, sectors)); }
 // Down from the first second on.
 void become_flaky(const std::string& features)
 {
@@ -123,19 +122,19 @@ void fail_in_every_way(int fd)
 {
     for (const Range range : {aligned, unaligned}) {
         const std::string kind = range.offset == 0 ? "" : ", not aligned";
-        write_and_read("well" + kind, fd, range, 1);
+        write_and_read("healthy" + kind, fd, range, 1);
 
         become_flaky("");
         write("down" + kind, fd, range, 2, EIO);
         // Its head may be in the page cache.
         read_fails("down" + kind, fd, range, range.offset == 0 ? 0 : 4096);
-        become_well();
-        write_and_read("well after down" + kind, fd, range, 3);
+        restore();
+        write_and_read("restored after down" + kind, fd, range, 3);
 
         become_flaky("1 error_writes");
         write("error_writes" + kind, fd, range, 4, EIO);
-        become_well();
-        write_and_read("well after error_writes" + kind, fd, range, 5);
+        restore();
+        write_and_read("restored after error_writes" + kind, fd, range, 5);
     }
 }
 
@@ -149,8 +148,8 @@ void fail_in_the_middle(int fd)
     write("error target, inside", fd, {2 * MiB + 100, 1000}, 6, EIO);
     write_and_read("error target, before it", fd, {0, 2 * MiB}, 7);
     write_and_read("error target, behind it", fd, {3 * MiB, MiB}, 8);
-    become_well();
-    write_and_read("well after the error target", fd, aligned, 9);
+    restore();
+    write_and_read("restored after the error target", fd, aligned, 9);
 }
 
 // The device lies, and nothing can tell.
@@ -159,7 +158,7 @@ void drop_writes(int fd)
     write("drop_writes, before", fd, aligned, 10, 0);
     become_flaky("1 drop_writes");
     write("drop_writes", fd, aligned, 11, 0);
-    become_well();
+    restore();
     read("drop_writes, what was there before", fd, aligned, 10);
 }
 
