@@ -1,5 +1,6 @@
 //! Reads page sizes, processors and the user's settings. What cannot be read counts as absent: then the buffer is the original's.
 
+use super::heap;
 use super::malloc;
 use super::plan::{self, Environment, Settings};
 use super::processors::{self, Mask};
@@ -38,6 +39,7 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
         processors: processors.len(),
         settings: settings(),
         glibc: may_be_huge && malloc::is_glibc(),
+        collapses: may_be_huge && heap::is_supported(),
         free_address_space: may_be_huge && malloc::leaves_untouched() && free_address_space(),
     };
     (environment, processors)

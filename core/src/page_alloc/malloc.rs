@@ -3,6 +3,7 @@
 use super::environment::page_size;
 use super::plan;
 use std::ffi::c_void;
+use std::num::NonZero;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,15 +49,24 @@ pub(super) fn leaves_untouched() -> bool {
 /// with mlockall(MCL_FUTURE)) before it is touched. If it is, [`leaves_untouched`] remembers, because
 /// trying again would take as long as touching the memory.
 pub(super) fn is_untouched(address: NonNull<c_void>) -> bool {
-    let page = address.as_ptr().map_addr(|address| address / page_size() * page_size());
-    let mut resident = 0_u8;
-    // SAFETY: one page, so one byte to write to.
-    let known = unsafe { libc::mincore(page, 1, ptr::from_mut(&mut resident)) } == 0;
-    // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
-    let locked = unsafe { libc::msync(page, 1, libc::MS_INVALIDATE) } != 0;
-    let untouched = known && resident & 1 == 0 && !locked;
+    let page = address.map_addr(|a| NonZero::new(a.get() / page_size() * page_size()).unwrap_or(a));
+    let untouched = residency(page) == Some(false) && !is_locked(page);
     if !untouched {
         LEAVES_UNTOUCHED.store(false, Ordering::Relaxed);
     }
     untouched
+}
+
+/// Whether a page is resident; `None` where the kernel does not tell.
+pub(super) fn residency(page: NonNull<c_void>) -> Option<bool> {
+    let mut resident = 0_u8;
+    // SAFETY: one page, so one byte to write to.
+    let known = unsafe { libc::mincore(page.as_ptr(), 1, ptr::from_mut(&mut resident)) } == 0;
+    known.then_some(resident & 1 != 0)
+}
+
+/// Whether a page is locked.
+pub(super) fn is_locked(page: NonNull<c_void>) -> bool {
+    // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
+    unsafe { libc::msync(page.as_ptr(), 1, libc::MS_INVALIDATE) != 0 }
 }

@@ -7,6 +7,7 @@
 
 mod environment;
 mod error;
+mod heap;
 mod malloc;
 mod plan;
 mod populate;
@@ -49,15 +50,11 @@ fn attempt(
 ) -> Result<NonNull<c_void>, AllocError> {
     let buffer =
         memalign(plan.alignment, plan.asked).map_err(|errno| AllocError::Memory { size, errno })?;
-    // In a heap (with M_MMAP_THRESHOLD raised, say) huge pages would stay after `free`, and cost memory
-    // where it is used sparsely.
-    let huge = plan.advised > 0
-        && (!environment.glibc || malloc::has_own_mapping(buffer))
-        && advise(buffer, plan.advised, libc::MADV_HUGEPAGE);
-    if plan.asked > size {
+    let pages = pages(buffer, plan, environment.glibc);
+    if plan.own_mapping {
         // SAFETY: the last byte of what was asked for.
         let last = unsafe { buffer.byte_add(plan.asked - 1) };
-        if !(huge && malloc::is_untouched(last)) {
+        if !(pages == Pages::Advised && malloc::is_untouched(last)) {
             // Without `munlock`: in a heap it would undo an mlockall() of the program.
             // SAFETY: allocated above, and not handed out.
             unsafe { libc::free(buffer.as_ptr()) };
@@ -65,13 +62,36 @@ fn attempt(
         }
     }
     if lock {
-        if let Err(errno) = populate_and_lock(buffer, size, plan, processors) {
+        if let Err(errno) = populate_and_lock(buffer, size, plan, pages, processors) {
             // SAFETY: allocated above, and not handed out.
             unsafe { release(buffer, size) };
             return Err(AllocError::Lock { size, errno });
         }
     }
     Ok(buffer)
+}
+
+/// How the pages of a buffer become huge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pages {
+    Small,
+    /// The kernel was advised, and gives huge ones when they are touched.
+    Advised,
+    /// In a heap, where advice would stay after `free` and cost memory where it is used sparsely.
+    Collapsed,
+}
+
+fn pages(buffer: NonNull<c_void>, plan: &Plan, glibc: bool) -> Pages {
+    let in_heap = if glibc { !malloc::has_own_mapping(buffer) } else { plan.collapse };
+    if plan.huge == 0 {
+        Pages::Small
+    } else if in_heap && plan.collapse {
+        Pages::Collapsed
+    } else if !in_heap && advise(buffer, plan.huge, libc::MADV_HUGEPAGE) {
+        Pages::Advised
+    } else {
+        Pages::Small
+    }
 }
 
 fn memalign(alignment: usize, size: usize) -> Result<NonNull<c_void>, i32> {
@@ -93,15 +113,26 @@ fn populate_and_lock(
     buffer: NonNull<c_void>,
     size: usize,
     plan: &Plan,
+    pages: Pages,
     processors: &[usize],
 ) -> Result<(), i32> {
     let start = buffer.as_ptr();
-    // The lock ends inside the last huge page, so it would take small pages there.
-    if plan.advised > size && lock_on_fault(start, plan.advised) {
-        // On failure (before Linux 5.14) the lock does it.
-        advise(buffer, plan.advised, libc::MADV_POPULATE_WRITE);
+    let first = match pages {
+        Pages::Small => false,
+        // The lock ends inside the last huge page, so it would take small pages there.
+        Pages::Advised => plan.huge > size,
+        Pages::Collapsed => heap::is_due(buffer, plan.huge, plan.alignment),
+    };
+    let most = plan.huge.max(size);
+    if first && lock_on_fault(start, most) {
+        if pages == Pages::Collapsed {
+            heap::collapse(buffer, plan.huge, plan.alignment);
+        } else {
+            // On failure (before Linux 5.14) the lock does it.
+            advise(buffer, plan.huge, libc::MADV_POPULATE_WRITE);
+        }
         // SAFETY: the range is the buffer's.
-        unsafe { libc::munlock(start, plan.advised) };
+        unsafe { libc::munlock(start, most) };
     }
     if plan.threads > 1 && lock_on_fault(start, size) {
         populate::populate(buffer, size, plan.threads, processors);

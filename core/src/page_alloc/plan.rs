@@ -58,6 +58,8 @@ pub(super) struct Environment {
     pub(super) processors: usize,
     /// What the user sets.
     pub(super) settings: Settings,
+    /// Whether the kernel makes huge pages without advice, also of memory that malloc keeps after `free`.
+    pub(super) collapses: bool,
     /// Whether malloc is glibc's, which tells whether a buffer has a mapping of its own.
     pub(super) glibc: bool,
     /// Whether address space that is not touched costs nothing.
@@ -77,21 +79,38 @@ impl Environment {
 pub(super) struct Plan {
     /// Alignment of the buffer in bytes.
     pub(super) alignment: usize,
-    /// Bytes to ask malloc for. More than the size where only that gets a mapping of its own; what is
-    /// beyond the size is never touched.
+    /// Bytes to ask malloc for. More than the size where the last huge page ends beyond it, or where only
+    /// that gets a mapping of its own.
     pub(super) asked: usize,
     /// Bytes from the buffer's start that should become huge pages, whole ones only. May be more than the
     /// size, and never more than what is asked for.
-    pub(super) advised: usize,
+    pub(super) huge: usize,
+    /// Whether the buffer is of no use without a mapping of its own. What is beyond its huge pages is never
+    /// touched.
+    pub(super) own_mapping: bool,
+    /// Whether huge pages are made where the buffer has no mapping of its own.
+    pub(super) collapse: bool,
     /// Threads, the caller's included, that populate the buffer before it is locked. With one,
     /// the lock populates it.
     pub(super) threads: usize,
 }
 
 impl Plan {
+    /// What the original does.
+    fn originals(size: usize, page_size: usize) -> Self {
+        Plan {
+            alignment: page_size,
+            asked: size,
+            huge: 0,
+            own_mapping: false,
+            collapse: false,
+            threads: 1,
+        }
+    }
+
     /// The plan for when this one fails: the original's request. `None` if this one is no other.
     pub(super) fn fallback(self, size: usize, page_size: usize) -> Option<Self> {
-        let original = Plan { alignment: page_size, asked: size, advised: 0, ..self };
+        let original = Plan { threads: self.threads, ..Plan::originals(size, page_size) };
         (original != self).then_some(original)
     }
 }
@@ -99,23 +118,29 @@ impl Plan {
 /// The plan for a buffer of `size` bytes.
 pub(super) fn plan(size: usize, lock: bool, environment: &Environment) -> Plan {
     let huge_page = environment.huge_page().filter(|&huge| huge <= size);
-    // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
-    let (asked, advised) = match huge_page {
-        Some(huge)
-            if lock
-                && size < OWN_MAPPING
-                && environment.glibc
-                && environment.free_address_space =>
-        {
-            // Half a huge page of small pages takes as long as a whole one.
-            (OWN_MAPPING, (size + huge / 2) / huge * huge)
-        }
-        Some(huge) if lock && size > MAPPED_ABOVE => (size, size / huge * huge),
-        _ => (size, 0),
-    };
     let most = environment.processors.min(environment.settings.threads).min(MOST_THREADS);
-    let threads = if lock { (size / BYTES_PER_THREAD).min(most).max(1) } else { 1 };
-    Plan { alignment: huge_page.unwrap_or(environment.page_size), asked, advised, threads }
+    let plan = Plan {
+        alignment: huge_page.unwrap_or(environment.page_size),
+        threads: if lock { (size / BYTES_PER_THREAD).min(most).max(1) } else { 1 },
+        ..Plan::originals(size, environment.page_size)
+    };
+    // An unlocked buffer may be touched sparsely; huge pages would make it resident for nothing.
+    let Some(huge_page) = huge_page.filter(|_| lock) else { return plan };
+    if size >= OWN_MAPPING {
+        return Plan { huge: size / huge_page * huge_page, ..plan };
+    }
+    // Half a huge page of small pages takes as long as a whole one.
+    let huge = (size + huge_page / 2) / huge_page * huge_page;
+    if environment.collapses {
+        let asked = size.max(huge).next_multiple_of(environment.page_size);
+        Plan { asked, huge, collapse: true, ..plan }
+    } else if environment.glibc && environment.free_address_space {
+        Plan { asked: OWN_MAPPING, huge, own_mapping: true, ..plan }
+    } else if size > MAPPED_ABOVE {
+        Plan { huge: size / huge_page * huge_page, ..plan }
+    } else {
+        plan
+    }
 }
 
 /// Whether address space is free of charge: not where the kernel accounts for it
@@ -127,7 +152,7 @@ pub(super) fn address_space_is_free(overcommit: Option<u8>, limits: [Option<u64>
 
 /// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, by its usable size: up to
 /// the mapping's end, since glibc 2.43 up to a word before it. In a heap it is the size that was asked
-/// for, a word and at most 16 bytes more, so [`OWN_MAPPING`] is never mistaken.
+/// for, a word and at most 16 bytes more, so neither whole pages nor [`OWN_MAPPING`] are mistaken.
 pub(super) fn is_own_mapping(usable: usize, page_size: usize) -> bool {
     let beyond = usable % page_size;
     beyond == 0 || beyond == page_size - size_of::<usize>()
@@ -164,9 +189,15 @@ mod tests {
             huge_pages: Some(huge_page_size),
             processors,
             settings: Settings::parse(None, None),
+            collapses: true,
             glibc: true,
             free_address_space: true,
         }
+    }
+
+    /// The original's plan, with an alignment.
+    fn aligned(alignment: usize, size: usize) -> Plan {
+        Plan { alignment, ..Plan::originals(size, alignment) }
     }
 
     fn x86(processors: usize) -> Environment {
@@ -175,56 +206,68 @@ mod tests {
 
     #[test]
     fn a_large_locked_buffer_gets_huge_pages_and_threads() {
-        let expected = Plan { alignment: 2 * MIB, asked: GIB, advised: GIB, threads: 4 };
+        let expected = Plan { huge: GIB, threads: 4, ..aligned(2 * MIB, GIB) };
         assert_eq!(plan(GIB, true, &x86(4)), expected);
     }
 
     #[test]
     fn only_whole_huge_pages_are_advised() {
-        assert_eq!(plan(GIB + 2 * MIB - 1, true, &x86(1)).advised, GIB);
-        assert_eq!(plan(GIB + 2 * MIB, true, &x86(1)).advised, GIB + 2 * MIB);
+        assert_eq!(plan(GIB + 2 * MIB - 1, true, &x86(1)).huge, GIB);
+        assert_eq!(plan(GIB + 2 * MIB, true, &x86(1)).huge, GIB + 2 * MIB);
     }
 
     #[test]
     fn an_unlocked_buffer_is_aligned_and_nothing_else() {
-        let expected = Plan { alignment: 2 * MIB, asked: GIB, advised: 0, threads: 1 };
+        let expected = aligned(2 * MIB, GIB);
         assert_eq!(plan(GIB, false, &x86(16)), expected);
     }
 
     #[test]
     fn a_buffer_smaller_than_a_huge_page_is_page_aligned() {
         for size in [0, 1, 4 * KIB, 2 * MIB - 1] {
-            let expected = Plan { alignment: 4 * KIB, asked: size, advised: 0, threads: 1 };
+            let expected = aligned(4 * KIB, size);
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
         }
         assert_eq!(plan(2 * MIB, true, &x86(16)).alignment, 2 * MIB);
     }
 
+    const ROUNDED: [(usize, usize); 6] = [
+        (2 * MIB, 2 * MIB),
+        (3 * MIB - 1, 2 * MIB),
+        (3 * MIB, 4 * MIB),
+        (32 * MIB, 32 * MIB),
+        (63 * MIB, 64 * MIB),
+        (64 * MIB, 64 * MIB),
+    ];
+
     #[test]
-    fn what_malloc_may_take_from_the_heap_gets_a_mapping_of_its_own() {
-        let sizes = [
-            (2 * MIB, 2),
-            (3 * MIB - 1, 2),
-            (3 * MIB, 4),
-            (32 * MIB, 32),
-            (63 * MIB, 64),
-            (64 * MIB, 64),
-        ];
-        for (size, advised) in sizes {
-            let advised = advised * MIB;
-            let expected = Plan { alignment: 2 * MIB, asked: 64 * MIB + 1, advised, threads: 1 };
+    fn what_malloc_may_take_from_the_heap_is_collapsed_there() {
+        for (size, huge) in ROUNDED {
+            // Whole pages, which tell a heap from a mapping.
+            let asked = size.max(huge).next_multiple_of(4 * KIB);
+            let expected = Plan { asked, huge, collapse: true, ..aligned(2 * MIB, size) };
             assert_eq!(plan(size, true, &x86(16)), expected, "{size}");
-            // Not for an unlocked buffer.
-            let in_heap = Plan { asked: size, advised: 0, ..expected };
-            assert_eq!(plan(size, false, &x86(16)), in_heap);
+            let other_malloc = Environment { glibc: false, free_address_space: false, ..x86(16) };
+            assert_eq!(plan(size, true, &other_malloc), expected, "{size}");
         }
-        let larger = plan(67 * MIB, true, &x86(16));
-        assert_eq!((larger.asked, larger.advised), (67 * MIB, 66 * MIB));
+        let larger = Plan { huge: 66 * MIB, ..aligned(2 * MIB, 67 * MIB) };
+        assert_eq!(plan(67 * MIB, true, &x86(16)), larger);
+    }
+
+    #[test]
+    fn where_the_kernel_does_not_collapse_it_gets_a_mapping_of_its_own() {
+        let old = Environment { collapses: false, ..x86(16) };
+        for (size, huge) in ROUNDED {
+            let mapped = Plan { asked: 64 * MIB + 1, own_mapping: true, ..aligned(2 * MIB, size) };
+            assert_eq!(plan(size, true, &old), Plan { huge, ..mapped }, "{size}");
+            // Not for an unlocked buffer.
+            assert_eq!(plan(size, false, &old), aligned(2 * MIB, size), "{size}");
+        }
     }
 
     #[test]
     fn what_fails_is_tried_as_the_original_does() {
-        let original = Plan { alignment: 4 * KIB, asked: MIB, advised: 0, threads: 1 };
+        let original = aligned(4 * KIB, MIB);
         assert_eq!(plan(MIB, true, &x86(2)), original);
         assert_eq!(original.fallback(MIB, 4 * KIB), None);
         for size in [2 * MIB, 32 * MIB, GIB] {
@@ -238,15 +281,15 @@ mod tests {
 
     #[test]
     fn a_small_buffer_is_left_in_the_heap_where_a_mapping_costs_or_is_not_known() {
-        let other_malloc = Environment { glibc: false, ..x86(16) };
-        let accounted = Environment { free_address_space: false, ..x86(16) };
+        let old = Environment { collapses: false, ..x86(16) };
+        let other_malloc = Environment { glibc: false, ..old.clone() };
+        let accounted = Environment { free_address_space: false, ..old };
         for environment in [other_malloc, accounted] {
-            let expected = Plan { alignment: 2 * MIB, asked: 8 * MIB, advised: 0, threads: 1 };
-            assert_eq!(plan(8 * MIB, true, &environment), expected);
+            for size in [8 * MIB, 32 * MIB] {
+                assert_eq!(plan(size, true, &environment), aligned(2 * MIB, size));
+            }
             // A larger one is never in glibc's heap by default.
-            let expected = Plan { asked: 32 * MIB, ..expected };
-            assert_eq!(plan(32 * MIB, true, &environment), expected);
-            assert_eq!(plan(34 * MIB + 1, true, &environment).advised, 34 * MIB);
+            assert_eq!(plan(34 * MIB + 1, true, &environment).huge, 34 * MIB);
         }
     }
 
@@ -262,16 +305,18 @@ mod tests {
 
     #[test]
     fn a_mapping_is_told_from_a_heap_by_the_usable_size() {
-        let asked = plan(2 * MIB, true, &x86(1)).asked;
         for page_size in [4 * KIB, 16 * KIB, 64 * KIB] {
-            let mapped = asked.next_multiple_of(page_size);
-            for usable in [mapped, mapped + page_size, mapped - 8] {
-                assert!(is_own_mapping(usable, page_size), "{usable}");
-            }
-            // Chunks of a heap are multiples of 16 bytes, with a header of 8 bytes.
-            let chunk = (asked + 8).next_multiple_of(16);
-            for usable in [chunk - 8, chunk + 16 - 8, chunk + 32 - 8] {
-                assert!(!is_own_mapping(usable, page_size), "{usable}");
+            let pages = plan(2 * MIB + page_size - 8, true, &machine(page_size, 2 * MIB, 1)).asked;
+            for asked in [OWN_MAPPING, pages] {
+                let mapped = asked.next_multiple_of(page_size);
+                for usable in [mapped, mapped + page_size, mapped - 8] {
+                    assert!(is_own_mapping(usable, page_size), "{usable}");
+                }
+                // Chunks of a heap are multiples of 16 bytes, with a header of 8 bytes.
+                let chunk = (asked + 8).next_multiple_of(16);
+                for usable in [chunk - 8, chunk + 16 - 8, chunk + 32 - 8] {
+                    assert!(!is_own_mapping(usable, page_size), "{usable}");
+                }
             }
         }
     }
@@ -290,7 +335,7 @@ mod tests {
 
     #[test]
     fn without_huge_pages_the_alignment_is_the_originals() {
-        let expected = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 2 };
+        let expected = Plan { threads: 2, ..aligned(4 * KIB, GIB) };
         let none = Environment { huge_pages: None, ..x86(2) };
         assert_eq!(plan(GIB, true, &none), expected);
     }
@@ -299,7 +344,7 @@ mod tests {
     fn settings_turn_off_huge_pages_and_threads() {
         let with =
             |huge, threads| Environment { settings: Settings::parse(huge, threads), ..x86(4) };
-        let never = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 4 };
+        let never = Plan { threads: 4, ..aligned(4 * KIB, GIB) };
         assert_eq!(plan(GIB, true, &with(Some("never"), None)), never);
         assert_eq!(plan(GIB, true, &with(None, Some("1"))).threads, 1);
         assert_eq!(plan(GIB, true, &with(None, Some("0"))).threads, 1);
@@ -314,22 +359,21 @@ mod tests {
     #[test]
     fn arm_with_16_kib_pages_has_huge_pages_of_32_mib() {
         let environment = machine(16 * KIB, 32 * MIB, 1);
-        let expected =
-            Plan { alignment: 32 * MIB, asked: 1000 * MIB, advised: 992 * MIB, threads: 1 };
+        let expected = Plan { huge: 992 * MIB, ..aligned(32 * MIB, 1000 * MIB) };
         assert_eq!(plan(1000 * MIB, true, &environment), expected);
     }
 
     #[test]
     fn arm_with_64_kib_pages_has_huge_pages_too_large_to_align_to() {
         let environment = machine(64 * KIB, 512 * MIB, 4);
-        let expected = Plan { alignment: 64 * KIB, asked: 4 * GIB, advised: 0, threads: 4 };
+        let expected = Plan { threads: 4, ..aligned(64 * KIB, 4 * GIB) };
         assert_eq!(plan(4 * GIB, true, &environment), expected);
     }
 
     #[test]
     fn no_size_makes_the_arithmetic_overflow() {
         for size in [usize::MAX, i64::MAX as usize, i64::MIN as u64 as usize] {
-            assert!(plan(size, true, &x86(2)).advised <= size);
+            assert!(plan(size, true, &x86(2)).huge <= size);
         }
     }
 
@@ -348,7 +392,7 @@ mod tests {
 
     #[test]
     fn huge_pages_no_larger_than_a_page_are_not_used() {
-        let expected = Plan { alignment: 4 * KIB, asked: GIB, advised: 0, threads: 1 };
+        let expected = aligned(4 * KIB, GIB);
         for size in [4 * KIB, 2 * KIB] {
             assert_eq!(plan(GIB, true, &machine(4 * KIB, size, 1)), expected);
         }

@@ -2,9 +2,14 @@
 
 // A check in a process of its own, where it may change what its parent must not.
 
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
@@ -26,4 +31,26 @@ inline int in_a_child(const std::function<int()>& check, std::string& text)
     int status = -1;
     waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+inline constexpr int any = -1;
+
+// From now on this process's system call `number`, with `argument` as its third one, answers
+// `error`.
+inline bool make_fail(int number, int argument, int error)
+{
+    // The low half of the third argument, on little-endian machines.
+    const __u32 third = offsetof(seccomp_data, args) + 2 * sizeof(__u64);
+    const __u8 other = argument == any ? 0 : 1;
+    sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<__u32>(number), 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, third),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<__u32>(argument), 0, other),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<__u32>(error)),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog filter{sizeof program / sizeof *program, program};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }

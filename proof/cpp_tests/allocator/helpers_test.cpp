@@ -90,7 +90,7 @@ extern "C" int sched_getaffinity(pid_t pid, size_t size, cpu_set_t* mask) noexce
 
 extern "C" int madvise(void* start, size_t length, int advice) noexcept
 {
-    {
+    if (length > 0) {  // none only finds out whether the kernel knows the advice
         const std::lock_guard<std::mutex> lock(mutex);
         calls.advised.push_back({static_cast<char*>(start), length, advice, this_thread()});
     }
@@ -270,10 +270,21 @@ TEST_F(Helpers, AndHugePagesAreNotThoughtOfForSmallBuffers)
     if (huge_page_size() > MiB) { EXPECT_EQ(calls_for(MiB, true).asked_huge_pages, 0); }
 }
 
+class HugePages : public testing::Test {
+  protected:
+    void SetUp() override
+    {
+        std::string reason;
+        if (!may_lock(70 * MiB, reason)) { GTEST_SKIP() << reason; }
+        if (!small_ones_are_huge()) { GTEST_SKIP() << "huge pages are off, or not of 2 MiB"; }
+    }
+};
+
 // Rounded to whole huge pages. The kernel is not told of a part that is none.
-TEST_F(Helpers, AndHugePagesAreAdvisedFromTheFirstOneOn)
+TEST_F(HugePages, AreAdvisedFromTheFirstOneOn)
 {
-    if (!own_mappings()) { GTEST_SKIP() << "small buffers have no mappings of their own here"; }
+    if (!own_mappings()) { GTEST_SKIP() << "small buffers may have no mappings of their own here"; }
+    ASSERT_EQ(mallopt(M_MMAP_THRESHOLD, MiB), 1);
     const std::pair<int64_t, size_t> sizes[] = {
         {2 * MiB - 1, 0},     {2 * MiB, 2 * MiB},   {3 * MiB - 1, 2 * MiB},
         {3 * MiB, 4 * MiB},   {32 * MiB, 32 * MiB}, {32 * MiB + 1, 32 * MiB},
@@ -289,7 +300,34 @@ TEST_F(Helpers, AndHugePagesAreAdvisedFromTheFirstOneOn)
         EXPECT_EQ(pieces[0].length, length) << bytes;
         // The lock does the rest.
         EXPECT_EQ(advised(made, populate_write).size(), int64_t(length) > bytes ? 1u : 0u) << bytes;
+        EXPECT_EQ(advised(made, collapse).size(), 0u) << bytes;
     }
+}
+
+// Made once of what malloc keeps, because the next buffer finds them; now and then again, because
+// the kernel may have had none. And where malloc gave the memory back.
+TEST_F(HugePages, OfAHeapAreMadeOnce)
+{
+    if (!kernel_collapses()) { GTEST_SKIP() << "this kernel has no MADV_COLLAPSE (Linux 6.1)"; }
+    ASSERT_EQ(mallopt(M_MMAP_THRESHOLD, 32 * MiB), 1);
+    ASSERT_EQ(mallopt(M_TRIM_THRESHOLD, 64 * MiB), 1);
+    const auto collapsed = [](int64_t bytes, size_t length) {
+        char* memory = nullptr;
+        const Calls made = calls_for(bytes, true, &memory);
+        EXPECT_EQ(advised(made, MADV_HUGEPAGE).size(), 0u) << "which would stay in the heap";
+        const std::vector<Piece> pieces = advised(made, collapse);
+        for (const Piece& piece : pieces) {
+            EXPECT_EQ(piece.start, memory);
+            EXPECT_EQ(piece.length, length);
+        }
+        return pieces.size();
+    };
+    for (int i = 0; i < 129; ++i) {
+        EXPECT_EQ(collapsed(9 * MiB, 10 * MiB), i % 64 == 0 ? 1u : 0u) << i;
+    }
+    malloc_trim(0);
+    EXPECT_EQ(collapsed(5 * MiB - 1, 4 * MiB), 1u);
+    EXPECT_EQ(collapsed(5 * MiB - 1, 4 * MiB), 0u);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ TEST_F(Locked, LargeBuffersAreOnHugePages)
     // Fragmented memory may leave a few small ones.
     EXPECT_GE(huge_bytes(memory, size), 192 * MiB);
     release(memory, size);
-    if (!own_mappings()) { return; }
+    if (!own_mappings() && !(small_ones_are_huge() && kernel_collapses())) { return; }
     for (const int64_t small : {2 * MiB, 7 * MiB, 64 * MiB}) {
         memory = ds_page_aligned_alloc(small, true);
         EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % huge, 0u) << small;

@@ -7,6 +7,7 @@
 
 #include <deepspeed_aio_utils.h>
 
+#include <sys/syscall.h>
 #include <cstdlib>
 
 namespace {
@@ -83,13 +84,14 @@ bool can_lock(int64_t size)
 // Allocates with room for ever more mappings, from none on. Bits of the answer: 1 no buffer where
 // the original has one, 2 not all of it resident or locked, 4 something left behind, 8 never a
 // buffer without a mapping of its own, 16 never one with it.
-int at_the_limit()
+int at_the_limit(bool collapses)
 {
     const int64_t page = sysconf(_SC_PAGESIZE);
     const size_t length = most_mappings() * page;
     auto* region = static_cast<char*>(
         mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (region == MAP_FAILED) { return cannot_fill; }
+    if (!collapses && !make_fail(SYS_madvise, collapse, EINVAL)) { return cannot_fill; }
     // Every second page is a mapping of its own, and so is what is between them.
     char* end = region + page;
     while (end < region + length && mprotect(end, page, PROT_READ) == 0) { end += 2 * page; }
@@ -125,9 +127,12 @@ TEST(Many, MappingsLeaveTheOriginalsBuffer)
     std::string reason, text;
     if (!may_lock(64 * MiB, reason)) { GTEST_SKIP() << reason; }
     if (most_mappings() > 2 << 20) { GTEST_SKIP() << "vm.max_map_count is too high to get there"; }
-    const int found = in_a_child(at_the_limit, text);
-    if (found == cannot_fill) { GTEST_SKIP() << "mappings cannot be used up here"; }
-    EXPECT_EQ(found, own_mappings() ? 0 : 16);
+    for (const bool collapses : {false, true}) {
+        if (collapses && !kernel_collapses()) { continue; }
+        const int found = in_a_child([=] { return at_the_limit(collapses); }, text);
+        if (found == cannot_fill) { GTEST_SKIP() << "mappings cannot be used up here"; }
+        EXPECT_EQ(found, !collapses && own_mappings() ? 0 : 16) << collapses;
+    }
 }
 
 }  // namespace

@@ -114,7 +114,17 @@ inline int64_t huge_page_size()
     return size;
 }
 
-// Whether locked buffers of 2 to 64 MiB get mappings of their own, for huge pages.
+// Whether the kernel makes huge pages of memory without advice: MADV_COLLAPSE, since Linux 6.1.
+inline constexpr int collapse = 25;
+inline bool kernel_collapses() { return madvise(nullptr, 0, collapse) == 0; }
+
+// Whether locked buffers of 2 to 64 MiB get huge pages.
+inline bool small_ones_are_huge()
+{
+    return thp_mode() != "" && thp_mode() != "never" && huge_page_size() == 2 * MiB;
+}
+
+// Where the kernel does not collapse: whether they get mappings of their own for that.
 inline bool own_mappings()
 {
     rlimit address_space{}, data{};
@@ -123,8 +133,7 @@ inline bool own_mappings()
     std::ifstream file("/proc/sys/vm/overcommit_memory");
     int overcommit = 2;
     file >> overcommit;
-    return thp_mode() != "" && thp_mode() != "never" && huge_page_size() == 2 * MiB &&
-           overcommit != 2 && address_space.rlim_cur == RLIM_INFINITY &&
+    return small_ones_are_huge() && overcommit != 2 && address_space.rlim_cur == RLIM_INFINITY &&
            data.rlim_cur == RLIM_INFINITY;
 }
 

@@ -1,12 +1,19 @@
 // Allocates a locked buffer and prints what it is like, for tests that need a process of their own:
-// the environment is read once.
+// the environment is read once. Given "collapses" in place of a size, it prints whether the kernel
+// makes huge pages without advice.
 
 #include "allocator/memory_state.h"
 
 #include <deepspeed_aio_utils.h>
 
+#include <cstring>
+
 int main(int argc, char** argv)
 {
+    if (argc > 1 && strcmp(argv[1], "collapses") == 0) {
+        puts(kernel_collapses() ? "yes" : "no");
+        return 0;
+    }
     const int64_t size = (argc > 1 ? atoll(argv[1]) : 512) * MiB;
     std::string reason;
     if (!may_lock(size, reason)) {
