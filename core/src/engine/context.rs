@@ -159,6 +159,7 @@ pub(super) fn shortage(asked: u32, given: u32, errno: Errno) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::queue::Queue;
     use super::*;
 
     #[test]
@@ -186,5 +187,10 @@ mod tests {
         let (context, errno) = Context::largest(3);
         assert_eq!((context.map(|context| context.capacity()), errno), (Some(3), None));
         assert_eq!(contexts(), KEPT);
+        // One in which requests may be in flight is not kept either.
+        let mut queue = Queue::new(3).unwrap();
+        queue.unwound = true;
+        drop(queue);
+        assert_eq!(contexts(), KEPT - 1);
     }
 }

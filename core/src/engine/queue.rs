@@ -93,7 +93,7 @@ pub struct Queue {
     pointers: Vec<*mut Iocb>,
     slots: Slots,
     /// Whether a panic left the loop, so that requests may be in flight.
-    unwound: bool,
+    pub(super) unwound: bool,
 }
 
 // SAFETY: the pointers are into `iocbs` and are used during a call alone.

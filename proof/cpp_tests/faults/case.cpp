@@ -129,6 +129,7 @@ bool names_the_failure(const Case& c, const std::string& path, const std::string
     for (std::string line; std::getline(lines, line);) {
         std::smatch words;
         detail = line;
+        if (!c.line.empty() && line.find(c.line) == 0) { return true; }
         if (!std::regex_match(line, words, form)) { continue; }
         bool error = c.errors.empty();
         for (const int candidate : c.errors) {

@@ -67,6 +67,8 @@ struct Case {
     // The transfer is on another descriptor than that of the file, whose path the line need not
     // have.
     bool other_descriptor = false;
+    // The line that ends the process in place of that of a failed transfer, also with a recorder.
+    std::string line;
     // The failure goes to a recorder, in place of a line and an abort. Ours alone has these.
     bool recorded = false;
     // How many bytes the line must say were moved; -1: not more than were.

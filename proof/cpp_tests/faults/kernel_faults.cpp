@@ -118,6 +118,8 @@ Answer every_other_and_whole_syncs(int error)
 }
 
 const std::vector<int> getevents{SYS_io_getevents, SYS_io_pgetevents};
+const std::vector<int> getevents_and_destroy{SYS_io_getevents, SYS_io_pgetevents, SYS_io_destroy};
+const std::vector<int> syncs{SYS_fdatasync, SYS_fsync, SYS_sync_file_range};
 const std::vector<int> other_calls{SYS_pread64, SYS_pwrite64,       SYS_preadv,    SYS_pwritev,
                                    SYS_preadv2, SYS_pwritev2,       SYS_fdatasync, SYS_fsync,
                                    SYS_openat,  SYS_sync_file_range};
@@ -189,6 +191,13 @@ std::vector<Fault> calls()
          kernel_that({SYS_io_submit}, [](const Call&) { return -EPERM; })},
         {"refused_getevents", "io_getevents refused by a sandbox (EPERM)", true, true, nullptr,
          kernel_that(getevents, [](const Call&) { return -EPERM; })},
+        {"refused_wait", "io_getevents and io_destroy refused by a sandbox (EPERM)", true, true,
+         nullptr,
+         [](Case& c) {
+             kernel_that(getevents_and_destroy, [](const Call&) { return -EPERM; })(c);
+             c.errors = {EPERM};
+             c.line = "dsaio: io_getevents and io_destroy are refused: ";
+         }},
         {"submit_eintr", "io_submit: every other one answers EINTR", true, true, nullptr,
          kernel_that({SYS_io_submit}, every_other(EINTR))},
         {"submit_eagain", "io_submit: every other one answers EAGAIN", true, true, nullptr,
@@ -215,6 +224,12 @@ std::vector<Fault> calls()
          with_ends(kernel_that(other_calls, every_other_and_whole_syncs(EINTR)))},
         {"other_eagain", "unaligned ends; every other pread, pwrite, open or sync answers EAGAIN",
          true, true, always, with_ends(kernel_that(other_calls, every_other(EAGAIN)))},
+        {"failed_syncs", "unaligned ends; they cannot be written back (EIO)", false, true, always,
+         [](Case& c) {
+             with_ends(kernel_that(syncs, [](const Call&) { return -EIO; }))(c);
+             c.errors = {EIO};
+             c.moved = 0;
+         }},
         {"no_descriptors", "no file descriptors left, and ends that are not aligned", true, true,
          always,
          [](Case& c) {
