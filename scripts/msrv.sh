@@ -9,22 +9,11 @@ cd "$root"
 readonly build=$root/build/msrv
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
-# apt with sources, lists and a status file of its own, as for a machine without any package.
-apt() {
-  apt-get -qq -o Dir::Etc::sourcelist="$build/sources.list" -o Dir::Etc::sourceparts=- \
-    -o Dir::State="$build/state" -o Dir::State::status="$build/status" -o Dir::Cache="$build/cache" \
-    -o APT::Sandbox::User= "$@"
-}
-
 unpack_debian() {
-  local keys=/usr/share/keyrings/debian-archive-keyring.gpg mirror package loader program
-  mkdir -p "$build"/{state/lists/partial,cache/archives/partial,bin} && : >"$build/status" || return
-  # The mirror that this system uses.
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' | head -n 1)
-  [[ -n $mirror ]] || return
-  echo "deb [signed-by=$keys] $mirror trixie main" >"$build/sources.list"
-  apt update && apt install -y --no-install-recommends --download-only rustc cargo libstd-rust-dev || return
-  for package in "$build"/cache/archives/*.deb; do dpkg-deb -x "$package" "$build/root" || return; done
+  local loader program
+  scripts/unpack-debian.sh -d -s trixie "$(dpkg --print-architecture)" "$build/root" \
+    rustc cargo libstd-rust-dev || return
+  mkdir -p "$build/bin" || return
   # Its programs run on its own libc; what they build is linked on this system, as always.
   loader=("$build"/root/usr/lib*/ld-linux*.so.*)
   for program in cargo rustc rustdoc; do
@@ -36,13 +25,12 @@ unpack_debian() {
     } >"$build/bin/$program"
     chmod +x "$build/bin/$program"
   done
-  rm -rf "$build/cache"
 }
 
 if rustup run "$wanted" rustc --version >/dev/null 2>&1; then
   run=(rustup run "$wanted")
 elif command -v apt-get >/dev/null && [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
-  [[ -x $build/bin/rustdoc ]] || step -n "unpack Debian's rustc" unpack_debian || true
+  step -n "unpack Debian's rustc" unpack_debian || true
   run=(env PATH="$build/bin:$PATH" CARGO="$build/bin/cargo" RUSTC="$build/bin/rustc"
     RUSTDOC="$build/bin/rustdoc")
 else
