@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,16 +30,22 @@ class Fio:
     """GB/s."""
 
     def measure(self) -> None:
-        """Writes and reads the file; RuntimeError if fio fails."""
+        """Writes and reads the file; RuntimeError if fio fails, or prints something else than its results."""
         for operation, speeds in self.speeds.items():
             command, environment = [*self.command, f"--rw={operation}"], {**os.environ, **self.environment}
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode != 0:
                 last_line = " ".join(done.stderr.strip().splitlines()[-1:])
                 raise RuntimeError(f"fio ended with status {done.returncode}: {last_line}")
-            # Warnings may come before the JSON.
-            job = json.loads(done.stdout[done.stdout.index("{") :])["jobs"][0][operation]
-            speeds.append(job["bw_bytes"] / 1e9)
+            try:
+                # Warnings may come before the JSON.
+                job = json.loads(done.stdout[done.stdout.index("{") :])["jobs"][0][operation]
+                speeds.append(job["bw_bytes"] / 1e9)
+            except (ValueError, LookupError, TypeError):
+                raise RuntimeError(
+                    f"{shutil.which(command[0])} printed no results of fio 3 as JSON, but "
+                    f"{done.stdout[:100]!r}; install fio 3 in its place, or take it off PATH"
+                ) from None
 
     def __str__(self) -> str:
         write, read = (in_words(spread(speeds), True) for speeds in self.speeds.values())

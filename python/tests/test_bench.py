@@ -7,6 +7,7 @@ import pytest
 from conftest import fake_release
 
 from deepspeed_aio_utils.figures import VARIANTS
+from deepspeed_aio_utils.fio import Fio
 from deepspeed_aio_utils.releases import NEWEST
 
 TORCH = """
@@ -152,3 +153,24 @@ def test_a_worker_that_ends_between_turns(environment):
         worker,
     )
     assert "DeepSpeed ended with status 3" in text and "check" in text
+
+
+def fio_that_prints(text):
+    return Fio(["sh", "-c", 'printf %s "$0"', text], {}, "")
+
+
+def test_what_fio_measured():
+    fio = fio_that_prints('a warning\n{"jobs": [{"write": {"bw_bytes": 1e9}, "read": {"bw_bytes": 2e9}}]}')
+    fio.measure()
+    assert fio.speeds == {"write": [1.0], "read": [2.0]}
+
+
+NO_RESULTS = "", "no JSON" * 1000, "{,", '{"jobs": []}', '{"jobs": {"0": 1}}', '{"jobs": [1]}'
+
+
+@pytest.mark.parametrize("text", NO_RESULTS, ids=len)
+def test_a_fio_that_prints_something_else(text):
+    with pytest.raises(RuntimeError) as raised:
+        fio_that_prints(text).measure()
+    sentence = str(raised.value)
+    assert "/sh printed" in sentence and text[:6] in sentence and "PATH" in sentence and len(sentence) < 250
