@@ -187,8 +187,12 @@ void fill_file_system(const std::string& directory)
 
 }  // namespace
 
-int main(int, char** arguments)
+int main(int count, char** arguments)
 {
+    if (count != 4) {
+        fprintf(stderr, "usage: device_mapper NAME DEVICE DIRECTORY\n");
+        return 1;
+    }
     name = arguments[1];
     device = arguments[2];
     const std::string directory = arguments[3], disk = "/dev/mapper/" + name;

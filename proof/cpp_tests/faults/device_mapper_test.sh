@@ -21,7 +21,6 @@ fi
 name=dsaio-$$
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsaio-mapper-XXXXXX")
 clean() {
-    ! umount "$dir/mounted" 2> /dev/null || true
     ! dmsetup remove "$name" 2> /dev/null || true
     [ -z "${loop-}" ] || losetup -d "$loop"
     rm -r "$dir"
@@ -32,4 +31,5 @@ truncate -s 16M "$dir/image"
 free=$(losetup -f)
 losetup "$free" "$dir/image"
 loop=$free # attached: from here on it is ours to detach
-"$1" "$name" "$loop" "$dir/mounted"
+# What it mounts is unmounted when it ends, however that happens.
+unshare -m "$1" "$name" "$loop" "$dir/mounted"
