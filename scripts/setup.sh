@@ -41,7 +41,8 @@ qemux86     qemu-system-x86           qemu-system-x86               required  ma
 qemuarm     qemu-system-arm           qemu-system-aarch64           required  machines
 busybox     busybox-static            busybox                       required  machines
 kmod        kmod                      kmod                          required  machines
-dmsetup     dmsetup                   device-mapper                 optional  test machines
+dmsetup     dmsetup                   device-mapper                 optional  test
+dmsetup     dmsetup                   device-mapper                 required  machines
 mkfs        e2fsprogs                 e2fsprogs                     required  machines
 xz          xz-utils                  xz                            required  machines
 keyring     debian-archive-keyring    debian-keyring                required  machines

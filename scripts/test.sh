@@ -36,7 +36,7 @@ lint() {
   tool "cargo clippy" cargo clippy --locked --test mutants_harness --quiet -- -D warnings
   # shellcheck disable=SC2046  # none of our files has a space in its name
   {
-    tool shellcheck shellcheck --severity=warning -x -P SCRIPTDIR .ci/run $(files '*.sh')
+    tool shellcheck shellcheck --severity=warning -x -P SCRIPTDIR .ci/run proof/machines/init $(files '*.sh')
     tool clang-format clang-format --dry-run --Werror --style=file:proof/.clang-format $(files '*.cpp' '*.h' '*.c')
     tool check-jsonschema check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
   }

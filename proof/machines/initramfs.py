@@ -12,7 +12,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # In the order in which they are loaded; a kernel may have some built in.
 MODULES = ("virtio_pci", "virtio_blk", "nvme", "ext4", "loop", "dm_mod", "dm_flakey")
-PROGRAMS = ("busybox", "mkfs.ext4", "dmsetup")
 
 
 def output(*command):
@@ -20,10 +19,10 @@ def output(*command):
 
 
 class Tree:
-    """The initramfs as a directory. `systems` are where this architecture's programs and libraries are, each
-    laid out as / is in Debian."""
+    """The initramfs as a directory, with these programs. `systems` are where this architecture's programs and
+    libraries are, each laid out as / is in Debian."""
 
-    def __init__(self, directory, triplet, systems):
+    def __init__(self, directory, triplet, systems, programs):
         self.directory = directory
         self.folders = [
             Path(f"{system}/{folder}")
@@ -32,17 +31,21 @@ class Tree:
         ]
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        for program in PROGRAMS:
+        for program in programs:
             self.copy(self.find(program), f"/bin/{program}")
         self.copy(HERE / "init", "/init")
 
     def find(self, name):
-        return next((folder / name for folder in self.folders if (folder / name).exists()), None)
+        for folder in self.folders:
+            if (folder / name).exists():
+                return folder / name
+        places = ", ".join(map(str, self.folders))
+        raise FileNotFoundError(f"{name} is in none of {places}; install its package, in run.py or setup.sh")
 
     def copy(self, file, to=None):
         """Copies a file, and if it is a program, the libraries that it needs."""
         target = Path(f"{self.directory}{to or file}")
-        if file is None or target.exists():
+        if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)

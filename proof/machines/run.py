@@ -39,12 +39,13 @@ def prepare(machine, directory, tests):
     suite, package = machine["kernel"].split()
     cache = directory.parent
     kernel = unpack(suite, architecture, cache / f"{suite}-{package}", package)
-    build, systems = ROOT / "build/check", ["", "/usr"]
+    build, systems, programs = ROOT / "build/check", ["", "/usr"], ["busybox", "mkfs.ext4", "dmsetup"]
     if architecture == "aarch64":
         build = ROOT / "build/aarch64"
         packages = unpack("bookworm", architecture, cache / "aarch64", AARCH64)
         systems = [packages, "/usr/aarch64-linux-gnu", build / "libaio"]
-    tree = Tree(directory / "initramfs", f"{architecture}-linux-gnu", systems)
+        programs.remove("dmsetup")  # No test there uses it.
+    tree = Tree(directory / "initramfs", f"{architecture}-linux-gnu", systems, programs)
     tree.add_modules(kernel)
     names = tree.add_tests(build, tests)
     tree.pack(directory / "initramfs.cpio")
