@@ -45,6 +45,9 @@ dmsetup     dmsetup                   device-mapper                 optional  te
 dmsetup     dmsetup                   device-mapper                 required  machines
 mkfs        e2fsprogs                 e2fsprogs                     required  machines
 xz          xz-utils                  xz                            required  machines
+bc          bc                        bc                            required  machines
+bison       bison                     bison                         required  machines
+flex        flex                      flex                          required  machines
 keyring     debian-archive-keyring    debian-keyring                required  machines
 debootstrap debootstrap,debian-archive-keyring debootstrap,debian-keyring optional wheels
 '

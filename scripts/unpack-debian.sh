@@ -2,9 +2,9 @@
 # unpack-debian.sh [-d] [-s SUITE] ARCHITECTURE DIRECTORY PACKAGE...
 #
 # Unpacks Debian packages, for whichever architecture, in a directory: those of this system's release, or
-# of another suite; with -d also all that they depend on. A linux-image-* is a metapackage, and stands for the
-# kernel that it depends on. Nothing is installed: apt has lists and a status file of its own here, as on a
-# machine without any package, with which no architecture has to be added to the system.
+# of another suite; with -d also all that they depend on. A linux-image-* or linux-source is a metapackage, and
+# stands for the package that it depends on. Nothing is installed: apt has lists and a status file of its
+# own here, as on a machine without any package, with which no architecture has to be added to the system.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -35,7 +35,7 @@ if [[ -n $dependencies ]]; then
   mv apt/archives/*.deb .
 else
   for package in "${@:3}"; do
-    [[ $package != linux-image-* ]] ||
+    [[ ! $package =~ ^linux-(image-|source$) ]] ||
       package=$(apt-cache "${apt[@]}" depends --important "$package" | sed -n 's/^ *Depends: //p')
     apt-get "${apt[@]}" download "$package"
   done

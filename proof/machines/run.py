@@ -36,9 +36,11 @@ def unpack(suite, architecture, directory, packages):
 def prepare(machine, directory, tests):
     """The kernel, the initramfs and the disks; returns the names of the tests."""
     architecture = machine["architecture"]
-    suite, package = machine["kernel"].split()
+    suite, package, *config = machine["kernel"].split()
     cache = directory.parent
     kernel = unpack(suite, architecture, cache / f"{suite}-{package}", package)
+    if config:
+        subprocess.run([HERE / "kernel.sh", kernel, HERE / config[0]], check=True)
     build, systems, programs = ROOT / "build/check", ["", "/usr"], ["busybox", "mkfs.ext4", "dmsetup"]
     if architecture == "aarch64":
         build = ROOT / "build/aarch64"
@@ -46,7 +48,8 @@ def prepare(machine, directory, tests):
         systems = [packages, "/usr/aarch64-linux-gnu", build / "libaio"]
         programs.remove("dmsetup")  # No test there uses it.
     tree = Tree(directory / "initramfs", f"{architecture}-linux-gnu", systems, programs)
-    tree.add_modules(kernel)
+    if not config:
+        tree.add_modules(kernel)
     names = tree.add_tests(build, tests)
     tree.pack(directory / "initramfs.cpio")
     return next(kernel.glob("boot/vmlinu*")), names

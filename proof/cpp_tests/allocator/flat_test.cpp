@@ -15,7 +15,7 @@
 
 namespace {
 
-constexpr int64_t bytes = 30000;
+const int64_t bytes = 7 * sysconf(_SC_PAGESIZE) + 1000;
 
 class Flat : public testing::Test {
   protected:

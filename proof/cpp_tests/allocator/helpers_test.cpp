@@ -268,6 +268,13 @@ TEST_F(Helpers, AndHugePagesAreNotThoughtOfForSmallBuffers)
     EXPECT_GT(calls_for(64 * MiB, false).asked_huge_pages, 0);
     EXPECT_EQ(calls_for(64 * MiB, false).advised.size(), 0u) << "of those that stay untouched";
     if (huge_page_size() > MiB) { EXPECT_EQ(calls_for(MiB, true).asked_huge_pages, 0); }
+    if (huge_page_size() > 32 * MiB) {
+        // Those of 512 MiB, with pages of 64 KiB: a buffer that has a whole one wherever it lies.
+        const int64_t bytes = 2 * huge_page_size();
+        std::string reason;
+        if (!may_lock(bytes, reason)) { GTEST_SKIP() << reason; }
+        EXPECT_EQ(advised(calls_for(bytes, true), MADV_HUGEPAGE).size(), 0u);
+    }
 }
 
 class HugePages : public testing::Test {

@@ -39,6 +39,10 @@ inline int64_t in_use()
     return info.uordblks + info.hblkhd;
 }
 
+// All that is resident. VmRSS is not exact: kernels count it late, by up to 64 pages of each thread
+// before Linux 6.2, and by pages of each processor since then.
+inline int64_t resident_bytes() { return proc_value("/proc/self/smaps_rollup", "Rss"); }
+
 inline int64_t locked_bytes() { return proc_value("/proc/self/status", "VmLck"); }
 
 // Bytes of the range that lie on huge pages, by /proc/self/smaps. Counts whole mappings that begin

@@ -51,11 +51,17 @@ void map_truncated_file(Stage& stage)
 // when it takes the requests: it takes those before that one.
 void move_to_last_addresses(Stage& stage)
 {
-    char* const last = reinterpret_cast<char*>(0x7ffffffff000);
     const int64_t half = stage.num_bytes / 2;
-    void* memory = mremap(stage.memory, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, last - half);
-    if (memory == MAP_FAILED) { skip(std::string("the last addresses: ") + strerror(errno)); }
-    stage.memory = last - half;
+    // Where addresses end on aarch64, by the size of its pages, and on x86-64.
+    for (const uintptr_t end :
+         {uintptr_t(1) << 48, uintptr_t(1) << 47, uintptr_t(0x7ffffffff000)}) {
+        char* const start = reinterpret_cast<char*>(end - half);
+        if (mremap(stage.memory, half, half, MREMAP_MAYMOVE | MREMAP_FIXED, start) == start) {
+            stage.memory = start;
+            return;
+        }
+    }
+    skip(std::string("the last addresses: ") + strerror(errno));
 }
 
 using Answer = std::function<long(const Call&)>;
