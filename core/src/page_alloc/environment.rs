@@ -30,7 +30,7 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
     };
     let may_be_huge = lock && huge_pages.is_some();
     let processors = match lock && size >= plan::SMALLEST_FOR_THREADS {
-        true => plan::populating_processors(&affinity(), node_of_caller().as_deref()),
+        true => processors::populating(&affinity(), node_of_caller().as_deref()),
         false => Vec::new(),
     };
     let environment = Environment {

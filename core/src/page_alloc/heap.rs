@@ -28,8 +28,8 @@ pub(super) fn is_due(buffer: NonNull<c_void>, bytes: usize, huge_page: usize) ->
     let mut due = false;
     for page in huge_pages(buffer, bytes, huge_page) {
         // Each one is looked at, so that all of them are remembered.
-        due |=
-            SEEN.is_due(page.addr().get() / huge_page) | (malloc::residency(page) == Some(false));
+        due |= SEEN.is_due(page.addr().get() / huge_page)
+            || malloc::all_resident(page, huge_page) == Some(false);
     }
     due
 }
@@ -60,10 +60,15 @@ struct Seen([AtomicUsize; 1024]);
 /// the memory back and got other pages since.
 const USES: usize = 64;
 
+/// The entry of a huge page. The heaps of threads are 64 MiB apart, and each should have entries of its own.
+fn index(page: usize) -> usize {
+    (page as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - 10)
+}
+
 impl Seen {
     /// Whether a huge page is due, which is remembered. Where threads race, one more is or is not.
     fn is_due(&self, page: usize) -> bool {
-        let entry = &self.0[page % self.0.len()];
+        let entry = &self.0[index(page)];
         let seen = entry.load(Ordering::Relaxed);
         let due = seen / USES != page || seen % USES == USES - 1;
         entry.store(if due { page * USES } else { seen + 1 }, Ordering::Relaxed);
@@ -89,9 +94,12 @@ mod tests {
     #[test]
     fn pages_are_told_apart() {
         let seen = none_seen();
-        assert!((1..=1024).all(|page| seen.is_due(page)));
-        assert!(!(1..=1024).any(|page| seen.is_due(page)));
+        // The first pages of the heaps of 32 threads.
+        let pages = || (0..32).flat_map(|heap| (1..5).map(move |page| heap * 32 + page));
+        assert!(pages().all(|page| seen.is_due(page)));
+        assert!(pages().filter(|&page| seen.is_due(page)).count() < 32);
         // One that shares an entry takes it.
-        assert!(seen.is_due(1024 + 7) && seen.is_due(7) && !seen.is_due(7));
+        let other = (8..).find(|&page| index(page) == index(7)).unwrap();
+        assert!(seen.is_due(other) && seen.is_due(7) && !seen.is_due(7));
     }
 }

@@ -4,7 +4,7 @@ use super::environment::page_size;
 use super::plan;
 use std::ffi::c_void;
 use std::num::NonZero;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,19 +50,21 @@ pub(super) fn leaves_untouched() -> bool {
 /// trying again would take as long as touching the memory.
 pub(super) fn is_untouched(address: NonNull<c_void>) -> bool {
     let page = address.map_addr(|a| NonZero::new(a.get() / page_size() * page_size()).unwrap_or(a));
-    let untouched = residency(page) == Some(false) && !is_locked(page);
+    let untouched = all_resident(page, page_size()) == Some(false) && !is_locked(page);
     if !untouched {
         LEAVES_UNTOUCHED.store(false, Ordering::Relaxed);
     }
     untouched
 }
 
-/// Whether a page is resident; `None` where the kernel does not tell.
-pub(super) fn residency(page: NonNull<c_void>) -> Option<bool> {
-    let mut resident = 0_u8;
-    // SAFETY: one page, so one byte to write to.
-    let known = unsafe { libc::mincore(page.as_ptr(), 1, ptr::from_mut(&mut resident)) } == 0;
-    known.then_some(resident & 1 != 0)
+/// Whether all pages of a range that is no larger than the largest huge page are resident; `None` where the
+/// kernel does not tell.
+pub(super) fn all_resident(start: NonNull<c_void>, bytes: usize) -> Option<bool> {
+    let mut resident = [0_u8; plan::LARGEST_ALIGNMENT / 4096];
+    let pages = resident.get_mut(..bytes.div_ceil(page_size()))?;
+    // SAFETY: a byte to write to for each page.
+    let known = unsafe { libc::mincore(start.as_ptr(), bytes, pages.as_mut_ptr()) } == 0;
+    known.then(|| pages.iter().all(|page| page & 1 != 0))
 }
 
 /// Whether a page is locked.

@@ -123,16 +123,17 @@ fn populate_and_lock(
         Pages::Advised => plan.huge > size,
         Pages::Collapsed => heap::is_due(buffer, plan.huge, plan.alignment),
     };
-    let most = plan.huge.max(size);
-    if first && lock_on_fault(start, most) {
+    if first && lock_on_fault(start, size) {
+        // Only to know that the buffer may be locked: as long as more than its size is populated, none is
+        // locked, or it would count for other threads' limit, and the tail lose a lock of mlockall().
+        // SAFETY: the range is the buffer's.
+        unsafe { libc::munlock(start, size) };
         if pages == Pages::Collapsed {
             heap::collapse(buffer, plan.huge, plan.alignment);
         } else {
             // On failure (before Linux 5.14) the lock does it.
             advise(buffer, plan.huge, libc::MADV_POPULATE_WRITE);
         }
-        // SAFETY: the range is the buffer's.
-        unsafe { libc::munlock(start, most) };
     }
     if plan.threads > 1 && lock_on_fault(start, size) {
         populate::populate(buffer, size, plan.threads, processors);

@@ -13,7 +13,7 @@ const OWN_MAPPING: usize = 2 * MAPPED_ABOVE + 1;
 
 /// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an
 /// alignment to that would waste as much address space again as most buffers have.
-const LARGEST_ALIGNMENT: usize = 32 << 20;
+pub(super) const LARGEST_ALIGNMENT: usize = 32 << 20;
 
 /// No kernel has transparent huge pages smaller than these (s390x).
 pub(super) const SMALLEST_HUGE_PAGE: usize = 1 << 20;
@@ -152,19 +152,10 @@ pub(super) fn address_space_is_free(overcommit: Option<u8>, limits: [Option<u64>
 
 /// Whether a page-aligned buffer of glibc's malloc has a mapping of its own, by its usable size: up to
 /// the mapping's end, since glibc 2.43 up to a word before it. In a heap it is the size that was asked
-/// for, a word and at most 16 bytes more, so neither whole pages nor [`OWN_MAPPING`] are mistaken.
+/// for, a few words more, so neither whole pages nor [`OWN_MAPPING`] are mistaken.
 pub(super) fn is_own_mapping(usable: usize, page_size: usize) -> bool {
     let beyond = usable % page_size;
     beyond == 0 || beyond == page_size - size_of::<usize>()
-}
-
-/// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
-/// those of its node, because memory is placed where it is first touched.
-pub(super) fn populating_processors(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
-    match node {
-        None => affinity.to_vec(),
-        Some(node) => affinity.iter().copied().filter(|cpu| node.contains(cpu)).collect(),
-    }
 }
 
 /// Whether the kernel gives huge pages to who asks for them: the mode in brackets, as in "always
@@ -375,19 +366,6 @@ mod tests {
         for size in [usize::MAX, i64::MAX as usize, i64::MIN as u64 as usize] {
             assert!(plan(size, true, &x86(2)).huge <= size);
         }
-    }
-
-    #[test]
-    fn on_one_node_every_allowed_processor_populates() {
-        assert_eq!(populating_processors(&[1, 2, 5], None), [1, 2, 5]);
-    }
-
-    #[test]
-    fn on_two_nodes_only_the_callers_node_populates() {
-        let node1 = [4, 5, 6, 7, 12, 13, 14, 15];
-        assert_eq!(populating_processors(&(0..16).collect::<Vec<_>>(), Some(&node1)), node1);
-        assert_eq!(populating_processors(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
-        assert_eq!(populating_processors(&[0, 1], Some(&node1)), [0_usize; 0]);
     }
 
     #[test]

@@ -33,6 +33,15 @@ fn parse_range(part: &str) -> Option<std::ops::RangeInclusive<usize>> {
     Some(first.parse().ok()?..=last.parse().ok()?)
 }
 
+/// The processors that populate memory for a caller: those it may run on, and on a NUMA machine only
+/// those of its node, because memory is placed where it is first touched.
+pub(super) fn populating(affinity: &[usize], node: Option<&[usize]>) -> Vec<usize> {
+    match node {
+        None => affinity.to_vec(),
+        Some(node) => affinity.iter().copied().filter(|cpu| node.contains(cpu)).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +75,18 @@ mod tests {
         assert_eq!(in_list("0\n"), [0]);
         assert_eq!(in_list("\n"), [0_usize; 0]); // a node without processors
         assert_eq!(in_list("x,2-,3"), [3]);
+    }
+
+    #[test]
+    fn on_one_node_every_allowed_processor_populates() {
+        assert_eq!(populating(&[1, 2, 5], None), [1, 2, 5]);
+    }
+
+    #[test]
+    fn on_two_nodes_only_the_callers_node_populates() {
+        let node1 = [4, 5, 6, 7, 12, 13, 14, 15];
+        assert_eq!(populating(&(0..16).collect::<Vec<_>>(), Some(&node1)), node1);
+        assert_eq!(populating(&[0, 1, 5, 12], Some(&node1)), [5, 12]);
+        assert_eq!(populating(&[0, 1], Some(&node1)), [0_usize; 0]);
     }
 }

@@ -8,6 +8,9 @@
 
 #include <deepspeed_aio_utils.h>
 
+#include <atomic>
+#include <thread>
+
 namespace {
 
 constexpr int cannot_limit = 77;
@@ -57,6 +60,34 @@ TEST_P(LimitErrors, BeforeAnyPageIsTouched)
 INSTANTIATE_TEST_SUITE_P(Sizes, LimitErrors,
                          testing::Values(2 * MiB, 3 * MiB, 31 * MiB, 100 * MiB, 1024 * MiB,
                                          4096 * MiB));
+
+// The threads' buffers are within the limit together, so that none may account for more than its
+// size, even for a moment. The last part of the size is rounded up to a huge page.
+TEST(AllocatorErrors, NoneForWhatOtherThreadsLock)
+{
+    const int64_t size = 3 * MiB;
+    std::string text;
+    const int status = in_a_child(
+        [=] {
+            if (limit_locked_memory(2 * size) != 0) { return cannot_limit; }
+            std::atomic<int> failures{0};
+            const auto allocate = [&] {
+                for (int i = 0; i < 300; ++i) {
+                    void* memory = ds_page_aligned_alloc(size, true);
+                    failures += memory == nullptr ? 1 : 0;
+                    if (memory != nullptr) { munlock(memory, size); }
+                    free(memory);
+                }
+            };
+            std::thread other(allocate);
+            allocate();
+            other.join();
+            return failures > 0 ? 1 : 0;
+        },
+        text);
+    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    EXPECT_EQ(status, 0) << text;
+}
 
 TEST(AllocatorErrors, LimitOfNothing)
 {

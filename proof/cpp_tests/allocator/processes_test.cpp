@@ -50,6 +50,16 @@ bool leave_an_end()
     return mallinfo2().keepcost > size_t(59 * MiB);
 }
 
+// A forked child's heap goes on in a mapping of its own, and no huge page is in both.
+bool leave_the_parents_heap()
+{
+    if (sbrk(4 * MiB) == reinterpret_cast<void*>(-1)) { return false; }
+    // malloc finds that out, and counts it, when the heap grows.
+    void* volatile chunks[] = {malloc(100000), malloc(100000)};
+    for (void* chunk : chunks) { free(chunk); }
+    return true;
+}
+
 struct Process {
     const char* name;
     bool (*prepare)();
@@ -143,7 +153,7 @@ void pay_for_the_buffer_alone(const Process& process, bool collapses)
                             process.in_thread};
     const auto checks = [=] {
         if (!collapses && !make_fail(SYS_madvise, collapse, EINVAL)) { return cannot_prepare; }
-        if (!process.prepare()) { return cannot_prepare; }
+        if (!leave_the_parents_heap() || !process.prepare()) { return cannot_prepare; }
         const auto run = [=] {
             // The first buffer finds out, and what malloc sets up once is not the buffer's.
             dsaio_free(ds_page_aligned_alloc(8 * MiB, true), 8 * MiB);
@@ -176,6 +186,32 @@ TEST_P(Processes, PayForTheBufferAlone)
 TEST_P(Processes, AlsoWhereTheKernelDoesNotCollapse)
 {
     pay_for_the_buffer_alone(GetParam(), false);
+}
+
+// As with the original, the caller's munlock() unlocks the buffer's size, and nothing else in the
+// heap.
+TEST(Processes, KeepTheirOwnLocks)
+{
+    std::string reason, text;
+    if (!may_lock(256 * MiB, reason)) { GTEST_SKIP() << reason; }
+    const int64_t size = 3 * MiB;
+    const int status = in_a_child(
+        [=] {
+            if (!leave_an_end() || mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+                return cannot_prepare;
+            }
+            const int64_t before = locked_bytes();
+            void* memory = ds_page_aligned_alloc(size, true);
+            expect(locked_bytes() == before, "locked", size, locked_bytes() - before);
+            munlock(memory, size);
+            free(memory);
+            expect(before - locked_bytes() == size, "unlocked", size, before - locked_bytes());
+            return 0;
+        },
+        text);
+    if (status == cannot_prepare) { GTEST_SKIP() << "this process may not be prepared so"; }
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(text, "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, Processes, testing::ValuesIn(processes),
