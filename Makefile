@@ -76,7 +76,7 @@ msrv:
 test-aarch64:
 	@scripts/test-aarch64.sh
 
-#: make test-machines     the tests in emulated machines: two NUMA nodes, old kernels, bad disks; ONLY=regex; 15 minutes
+#: make test-machines     the tests in emulated machines: NUMA nodes, old kernels, large pages, bad disks; ONLY=regex; 30 minutes
 test-machines:
 	@scripts/test-machines.sh
 
