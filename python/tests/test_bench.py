@@ -11,11 +11,13 @@ from deepspeed_aio_utils.fio import Fio
 from deepspeed_aio_utils.releases import NEWEST
 
 TORCH = """
+import ctypes
+
 uint8 = None
 
 class Tensor(bytearray):
-    def fill_(self, byte):
-        self[:] = bytes([byte]) * len(self)
+    def data_ptr(self):
+        return ctypes.addressof(ctypes.c_char.from_buffer(self))
 
 def empty(size, dtype):
     return Tensor(size)
