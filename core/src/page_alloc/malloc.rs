@@ -50,7 +50,9 @@ pub(super) fn leaves_untouched() -> bool {
 /// trying again would take as long as touching the memory.
 pub(super) fn is_untouched(address: NonNull<c_void>) -> bool {
     let page = address.map_addr(|a| NonZero::new(a.get() / page_size() * page_size()).unwrap_or(a));
-    let untouched = all_resident(page, page_size()) == Some(false) && !is_locked(page);
+    // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
+    let locked = || unsafe { libc::msync(page.as_ptr(), 1, libc::MS_INVALIDATE) != 0 };
+    let untouched = all_resident(page, page_size()) == Some(false) && !locked();
     if !untouched {
         LEAVES_UNTOUCHED.store(false, Ordering::Relaxed);
     }
@@ -65,10 +67,4 @@ pub(super) fn all_resident(start: NonNull<c_void>, bytes: usize) -> Option<bool>
     // SAFETY: a byte to write to for each page.
     let known = unsafe { libc::mincore(start.as_ptr(), bytes, pages.as_mut_ptr()) } == 0;
     known.then(|| pages.iter().all(|page| page & 1 != 0))
-}
-
-/// Whether a page is locked.
-pub(super) fn is_locked(page: NonNull<c_void>) -> bool {
-    // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
-    unsafe { libc::msync(page.as_ptr(), 1, libc::MS_INVALIDATE) != 0 }
 }

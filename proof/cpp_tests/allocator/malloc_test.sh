@@ -12,8 +12,12 @@ if grep -qs '\[always\]' /sys/kernel/mm/transparent_hugepage/enabled; then
     echo "skipped: the kernel uses huge pages unasked"
     exit 77
 fi
-huge=$("$probe" collapses)
+size=$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size 2>/dev/null || echo 0)
+collapses=no
+if grep -qs '\[madvise\]' /sys/kernel/mm/transparent_hugepage/enabled; then collapses=$("$probe" collapses); fi
 for mib in 2 32; do
+    huge=$collapses
+    if [ "$mib" -lt $((size / 1048576)) ]; then huge=no; fi
     status=0
     found=$(LD_PRELOAD=$jemalloc "$probe" "$mib") || status=$?
     if [ "$status" -eq 77 ]; then
