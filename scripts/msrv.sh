@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the library and tests the core with the oldest Rust that Cargo.toml allows (rust-version): that
-# of rustup, if it is installed, or else Debian trixie's packages, unpacked in build/msrv. Nothing is
+# of rustup, if it is installed, or else Debian trixie's packages, unpacked in build/msrv. No Rust is
 # installed on the system.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
@@ -27,9 +27,10 @@ unpack_debian() {
   done
 }
 
+scripts/setup.sh msrv
 if rustup run "$wanted" rustc --version >/dev/null 2>&1; then
   run=(rustup run "$wanted")
-elif command -v apt-get >/dev/null && [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
+elif command -v apt-get >/dev/null && [[ -n $(apt-get indextargets 'Origin: Debian' 'Label: Debian') ]]; then
   step -n "unpack Debian's rustc" unpack_debian || true
   run=(env PATH="$build/bin:$PATH" CARGO="$build/bin/cargo" RUSTC="$build/bin/rustc"
     RUSTDOC="$build/bin/rustdoc")

@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64|machines
+# setup.sh demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|aarch64|machines
 #
 # Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
 # command, a header), says what is missing and the command that it is about to run, and installs only
@@ -10,26 +10,27 @@
 cd "$root"
 
 # A thing that probe() looks for; Debian's packages; Fedora's; whether the tests can do without; and the
-# purposes that need it, where "all" does not mean lint.
+# purposes that need it, where "all" means neither lint nor msrv.
 readonly needs='
 rust        rustc,cargo               rust,cargo                    required  all lint
 rustfmt     rustfmt                   rustfmt                       optional  test lint
 clippy      rust-clippy               clippy                        optional  test lint
 shellcheck  shellcheck                ShellCheck                    optional  test lint
-cxx         g++                       gcc-c++                       required  all lint
-libaio      libaio-dev                libaio-devel                  required  all lint
+cxx         g++                       gcc-c++                       required  all lint msrv
+libaio      libaio-dev                libaio-devel                  required  all lint msrv
 make        make                      make                          required  all
 binutils    binutils                  binutils                      required  all
 cmake       cmake                     cmake                         required  demo test mutants sanitizers bench aarch64 machines
 pip         python3-pip               python3-pip                   optional  all lint
-python      python3                   python3                       required  all
-venv        python3-venv              python3                       optional  test lint deepspeed wheels
+python      python3                   python3                       required  all msrv
+venv        python3-venv              python3                       optional  test lint
+venv        python3-venv              python3                       required  deepspeed wheels
 googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers aarch64 machines
-clang       clang                     clang                         optional  test
-libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test
+clang       clang                     clang                         optional  test mutants
+libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test mutants
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
-e2fsprogs   e2fsprogs                 e2fsprogs                     optional  test
-jemalloc    libjemalloc2              jemalloc                      optional  test
+e2fsprogs   e2fsprogs                 e2fsprogs                     optional  test mutants
+jemalloc    libjemalloc2              jemalloc                      optional  test mutants
 sanitizers  g++                       libasan,libtsan,libubsan      required  sanitizers
 valgrind    valgrind                  valgrind                      optional  sanitizers
 fio         fio                       fio                           required  bench
@@ -43,7 +44,7 @@ busybox     busybox-static            busybox                       required  ma
 kmod        kmod                      kmod                          required  machines
 dmsetup     dmsetup                   device-mapper                 optional  test
 dmsetup     dmsetup                   device-mapper                 required  machines
-mkfs        e2fsprogs                 e2fsprogs                     required  machines
+e2fsprogs   e2fsprogs                 e2fsprogs                     required  machines
 xz          xz-utils                  xz                            required  machines
 bc          bc                        bc                            required  machines
 bison       bison                     bison                         required  machines
@@ -55,6 +56,8 @@ debootstrap debootstrap,debian-archive-keyring debootstrap,debian-keyring option
 has() { command -v "$1" >/dev/null 2>&1; }
 includes() { echo "#include <$1>" | "${@:2}" -x c++ -fsyntax-only - >/dev/null 2>&1; } # includes HEADER COMPILER...
 
+# Its names for mutants are in proof/mutants/survivors.txt.
+readonly cargo_mutants=27.1.0
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 probe() { # probe THING
@@ -97,7 +100,7 @@ probe() { # probe THING
     qemux86) has qemu-system-x86_64 ;;
     qemuarm) has qemu-system-aarch64 ;;
     busybox) has busybox && busybox --list | grep -x taskset >/dev/null ;;
-    kmod | dmsetup | mkfs) PATH=$PATH:/usr/sbin:/sbin has "${1/mkfs/mkfs.ext4}" ;;
+    kmod | dmsetup) PATH=$PATH:/usr/sbin:/sbin has "$1" ;;
     keyring) [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] ;;
     *) has "$1" ;;
   esac
@@ -106,7 +109,7 @@ probe() { # probe THING
 # Prints the lines of $needs whose thing is needed for the purpose and not here.
 missing_needs() { # missing_needs PURPOSE
   local thing debian fedora importance purposes all=all
-  [[ $1 != lint ]] || all=lint
+  [[ $1 != lint && $1 != msrv ]] || all=$1
   while read -r thing debian fedora importance purposes; do
     [[ " $purposes " == *" $1 "* || " $purposes " == *" $all "* ]] || continue
     probe "$thing" || echo "$thing $debian $fedora $importance"
@@ -167,15 +170,15 @@ install_tools() {
 }
 
 purpose=${1:-}
-readonly known='demo|test|lint|bench|mutants|sanitizers|deepspeed|wheels|aarch64|machines'
+readonly known='demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|aarch64|machines'
 [[ "|$known|" == *"|$purpose|"* && -n $purpose ]] || die "usage: setup.sh $known"
 install_packages "$purpose"
 case $purpose in
   test | lint | wheels) install_tools ;;
   mutants)
-    cargo mutants --version >/dev/null 2>&1 || {
-      echo "Running: cargo install --locked cargo-mutants (some minutes)"
-      cargo install --quiet --locked cargo-mutants || die "cargo-mutants cannot be installed; see above."
+    [[ $(cargo mutants --version 2>/dev/null) == *" $cargo_mutants" ]] || {
+      echo "Running: cargo install --locked cargo-mutants@$cargo_mutants (some minutes)"
+      cargo install --quiet --locked "cargo-mutants@$cargo_mutants" || die "cargo-mutants cannot be installed; see above."
     }
     ;;
   aarch64 | machines)
