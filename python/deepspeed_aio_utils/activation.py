@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import completion, linker
+from . import import_hook, linker
 from .binding import bound_to_libraries, loaded_ops, why_not_switchable
 from .deepspeed_install import OpFile, kind_of, ops_on_disk, require_supported_release
 from .elf import NotElf, open_file
@@ -89,7 +89,7 @@ def activate(errors: str = "raise", transfers: bool = True) -> Activation:
             _check_op_is_switchable(op, libraries)
         version = _load_all(libraries)
         if transfers and errors == "raise":
-            completion.install()
+            import_hook.install()
         _done = Activation(paths, version, errors, transfers, release, tuple(op.path for op in ops))
         return _done
 
@@ -105,7 +105,7 @@ def _check_same_settings(done: Activation, errors: str, transfers: bool) -> None
             f"activate(errors={errors!r}, transfers={transfers}) was called, and the library is on with "
             f"errors={done.errors!r} and transfers={done.transfers}.",
             "It can be switched on once in a process: call activate() with these settings before anything "
-            "else does, such as deepspeed_aio_utils.auto, 'deepspeed_aio_utils run' or DSAIO=1.",
+            "else does, such as deepspeed_aio_utils.auto, 'dsaio run' or DSAIO=1.",
         )
 
 
@@ -117,7 +117,7 @@ def _check_no_op_is_loaded(libraries: tuple[Library, ...]) -> None:
                 f"{op.path} is loaded, and its calls are bound.",
                 "Switch the library on earlier: put 'import deepspeed_aio_utils.auto' at the top of "
                 "the script, before anything that uses DeepSpeed's I/O, or start it with "
-                "'python -m deepspeed_aio_utils run'.",
+                "'dsaio run'.",
             )
 
 
@@ -137,7 +137,7 @@ def _check_op_is_switchable(op: OpFile, libraries: tuple[Library, ...]) -> None:
         remedy = (
             "Reinstall DeepSpeed without DS_BUILD_OPS and DS_BUILD_AIO (it then compiles the op on "
             "first use, in a way that can be switched), or build it with "
-            "'python -m deepspeed_aio_utils.op_builder' (docs/building-ops.md)."
+            "'python -m deepspeed_aio_utils.op_builder' (docs/building-ops.md in the repository)."
         )
     else:
         remedy = (

@@ -1,4 +1,4 @@
-"""`python -m deepspeed_aio_utils bench`: tensors moved by DeepSpeed, with the first library and with both, in
+"""`dsaio bench`: tensors moved by DeepSpeed, with the first library and with both, in
 three processes that take turns, so that other load on the machine affects all of them.
 """
 
@@ -103,7 +103,7 @@ class _Worker:
             raise _Failed(
                 f"the process with {self.name} ended with status "
                 f"{self._process.returncode}; its messages are above. "
-                f"'python -m deepspeed_aio_utils check' shows what is missing."
+                f"'dsaio check' shows what is missing."
             )
         return json.loads(line)
 

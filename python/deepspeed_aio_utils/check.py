@@ -1,4 +1,4 @@
-"""`python -m deepspeed_aio_utils check`: whether the libraries are on and work. Bindings are read from
+"""`dsaio check`: whether the libraries are on and work. Bindings are read from
 memory, tensors are written and read back, and a write that cannot succeed has to raise.
 """
 
@@ -191,7 +191,7 @@ def _transfer(name: str, case: Callable[[], object], outcome: str, size: int, di
             "This is what the kernel says of the directory; mend that, or choose another one with --dir."
             if isinstance(error, TransferError)
             else "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
-            "the library. docs/troubleshooting.md lists symptoms.",
+            "the library. docs/troubleshooting.md in its repository lists symptoms.",
         )
     return Line(name, OK, outcome if found is None else f"{outcome}: {found}")
 

@@ -201,7 +201,7 @@ def _raising_function(original: Callable[..., int], call: TransferCall) -> Calla
     return function
 
 
-def complete(module: Any) -> None:
+def raise_failures(module: Any) -> None:
     """Makes failed transfers of an async_io module exceptions, of handles made from now on."""
     if hasattr(module.aio_handle, "_dsaio_original"):
         return

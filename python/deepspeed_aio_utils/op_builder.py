@@ -24,7 +24,7 @@ from .activation import active
 from .binding import bound_to_libraries, loaded_ops
 from .deepspeed_install import require_supported_release
 from .errors import ActivationError, OpAlreadyLoaded
-from .handles import complete
+from .handles import raise_failures
 from .library import library_path
 from .releases import require_supported
 from .symbols import LIBRARIES
@@ -64,7 +64,7 @@ def linked_with_library(builder: type) -> type:
         _check_other_op_is_not_loaded(self.name)
         activation = active()
         if self.name == "async_io" and (activation is None or activation.errors == "raise"):
-            complete(module)
+            raise_failures(module)
         return module
 
     # DeepSpeed's PinMemoryBuilder.load() calls super(type(self), self).load().

@@ -1,4 +1,4 @@
-"""`python -m deepspeed_aio_utils run`: starts a script, a module or a program with the library on."""
+"""`dsaio run`: starts a script, a module or a program with the library on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The completed async_io module: its class, its end, its warnings and its files, however it was loaded."""
+"""The async_io module whose failed transfers raise: its class, its end, its warnings and its files."""
 
 import errno
 import json
@@ -300,7 +300,7 @@ def test_an_op_that_was_linked_against_the_libraries(scripts, environment, ops, 
     flags = [f"-L{directory}", *(f"-l:{library.soname}" for library in LIBRARIES), f"-Wl,-rpath,{directory}"]
     op = prebuilt(ops, tmp_path / "site", *flags, without=tuple(name[:-4] for name in REPLACED))
     scripts.variables = {"PYTHONPATH": f"{scripts.variables['PYTHONPATH']}:{tmp_path / 'site'}"}
-    for then in ("", "from deepspeed_aio_utils import handles; handles.complete(module)"):
+    for then in ("", "from deepspeed_aio_utils import handles; handles.raise_failures(module)"):
         done = scripts.outcome(op, IMPORT.format(first="", then=then))
         assert json.loads(done.stdout) == [errno.EFBIG, errno.EFBIG, 1, 4], done
 
