@@ -11,7 +11,6 @@ import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
 
 import deepspeed_aio_utils.auto  # noqa: F401  # switches it on
-from deepspeed_aio_utils.descriptor_leak import wait_leaks_files
 
 handle = AsyncIOBuilder().load(verbose=False).aio_handle(1 << 17, 8, False, True, 2)
 tensor = torch.zeros(8192, dtype=torch.uint8)
@@ -29,4 +28,4 @@ for _ in range(250):
     own.append(os.open(file, os.O_RDWR))
 lost = len(os.listdir("/proc/self/fd")) - before - len(own) + 1
 same = all(os.path.samestat(os.fstat(fd), os.stat(file)) for fd in own)
-print(json.dumps([wait_leaks_files(), lost, same]))
+print(json.dumps([lost, same]))

@@ -12,7 +12,7 @@ def test_failures_raise_in_every_way(compiled):
 
 
 def test_no_descriptor_is_lost_and_none_is_closed_twice(compiled):
-    _, lost, same = compiled.answer(HERE / "descriptors.py", compiled.work)
+    lost, same = compiled.answer(HERE / "descriptors.py", compiled.work)
     assert (lost, same) == (0, True)
 
 

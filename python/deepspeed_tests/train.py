@@ -6,7 +6,6 @@ usage: train.py DIRECTORY [full]
 Prints, as its last line, the steps that were made and a checksum of the weights, or the error.
 """
 
-import glob
 import json
 import os
 import resource
@@ -35,8 +34,6 @@ device = next(engine.parameters()).device
 steps, error = 0, None
 for step in range(3):
     if full and step == 2:
-        for file in glob.glob(os.path.join(directory, "**", "*.swp"), recursive=True):
-            print(file, os.path.getsize(file))
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     loss = engine(torch.ones(1, 512, device=device) * (step + 1)).square().sum()
     engine.backward(loss)

@@ -22,7 +22,7 @@ from deepspeed_aio_utils.releases import NEWEST, OLDEST
 from deepspeed_aio_utils.symbols import COMMON, UTILS
 
 ROOT = Path(__file__).resolve().parents[2]
-# Shared with the C++ tests, which install the same (proof/cpp_tests/cmake/Originals.cmake).
+# Shared with the C++ tests, which get them by the same script.
 ORIGINALS = ROOT / "build" / "test" / "originals"
 
 PROOF = ROOT / "proof" / "cpp_tests"
@@ -166,16 +166,13 @@ def environment(installed, tmp_path):
 
 
 def sources_of(release):
-    """The directory of DeepSpeed's C++ sources, installed from PyPI."""
+    """The directory of DeepSpeed's C++ sources, from PyPI."""
     root = ORIGINALS / release
     if not (root / "complete").exists():
-        shutil.rmtree(root, ignore_errors=True)
-        options = ["--quiet", "--no-deps", "--no-compile", "--use-pep517", "--target", root]
-        done = run(sys.executable, "-m", "pip", "install", *options, f"deepspeed=={release}")
+        done = run(sys.executable, PROOF / "cmake" / "originals.py", ORIGINALS, release)
         if done.returncode != 0:
             unavailable = pytest.fail if "CI" in os.environ else pytest.skip
-            unavailable(f"DeepSpeed {release} cannot be installed from PyPI: {done.stderr[-500:]}")
-        (root / "complete").touch()
+            unavailable(f"DeepSpeed {release} cannot be fetched from PyPI: {done.stderr[-500:]}")
     return root / "deepspeed" / "ops" / "csrc"
 
 
