@@ -12,7 +12,7 @@ help:
 check:
 	@scripts/test.sh lint scripts cargo parity
 
-#: make test              all tests but the long ones; sets itself up; 3 minutes
+#: make test              all tests but the long ones; sets itself up; 8 minutes
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh lint scripts cargo package ctest python demo

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes sure that cargo can build for aarch64: Rust's standard library for it, from rustup where that is.
+# Makes sure that cargo can build for aarch64: Rust's standard library for it, installed by rustup if there is one.
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"

@@ -26,8 +26,8 @@ step -r log "cargo test, AddressSanitizer" asan || true
 step -n "configure" cmake --preset sanitizers &&
   step -n "build" cmake --build --preset sanitizers --parallel "$(nproc)" &&
   step -r "$xml" "ctest" ctest --preset sanitizers --parallel "$(nproc)" --output-junit "$xml" || true
-# The core alone: Miri knows no C++ and no mlock. Not for want of it but of nightly's component, so no
-# failure in CI, which has a job for it.
+# The core alone, because Miri runs no C++ and has no mlock. Where Miri is missing this is skipped in CI too, which
+# has a job for it.
 if cargo +nightly miri --version >/dev/null 2>&1; then
   step -r log "Miri" cargo +nightly miri test --package dsaio --target-dir build/cargo-miri || true
 else

@@ -1,5 +1,5 @@
 #!/bin/bash
-# test.sh STEP...   of: lint scripts cargo package parity ctest python demo
+# test.sh STEP...
 #
 # The steps of `make check`, `make test` and `make lint`. All of them run, whatever fails; the last
 # line is the sum. It installs nothing; setup.sh does.
@@ -10,6 +10,7 @@
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
 cd "$root"
+readonly steps='lint scripts cargo package parity ctest python demo'
 
 # files NAME...: our files with such names.
 files() {
@@ -76,7 +77,7 @@ python_package() {
     ${PYTESTS:+-k "$PYTESTS"} || true
 }
 
-(($# > 0)) || die "name the steps: lint scripts cargo package parity ctest python demo."
+(($# > 0)) || die "name the steps: $steps."
 for name; do
   case $name in
     lint) lint ;;
@@ -87,7 +88,7 @@ for name; do
     ctest) cmake_tests test ${TESTS:+--tests-regex "$TESTS"} ;;
     python) python_package ;;
     demo) SIZE=64MiB step "make demo" scripts/bench.sh demo || true ;;
-    *) die "there is no step $name; choose of: lint scripts cargo package parity ctest python demo." ;;
+    *) die "there is no step $name; choose of: $steps." ;;
   esac
 done
 summary
