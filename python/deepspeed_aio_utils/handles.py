@@ -31,37 +31,54 @@ class _Transfers:
         self.lock = threading.RLock()
         self.pending = 0
         self.threads = 1
+        # Taken from the recorder by a call that Ctrl-C ended before it could raise them.
+        self._failures: list[TransferError] = []
         # Whether a transfer of DeepSpeed's raised (a GPU without memory for what was read, say). It may
         # have lost count of what is pending, and then waits forever.
         self.lost = False
 
     def call(self, call: TransferCall, method: Callable[..., int], handle: Any, args: Any, named: Any) -> int:
         """The method's result, or a TransferError once nothing is pending."""
+        self.check_process()
         with self.lock:
             problem = call.problem(args, named, self.threads)
             result = -1
             if problem is None:
-                result = self._counted(call, method, handle, args, named)
-                if self._leaks:
-                    opened = self.recorder.take_files()
-                    # The other calls close what they open.
+                try:
+                    result = self._counted(call, method, handle, args, named)
+                finally:
+                    # After Ctrl-C too. Calls that are not parallel close what they open.
+                    opened = self.recorder.take_files() if self._leaks else []
                     self._files += opened if call.parallel else []
             if result == 0 and call.parallel:  # submitted; wait() will say whether it failed
                 return result
             if result > 0:  # DeepSpeed waited for everything that was pending
                 self._nothing_is_pending()
-            failures = self.recorder.take()
-            if result == -1 or failures:
+            self._failures += self.recorder.take()
+            if result == -1 or self._failures:
                 self.wait(handle)
-                failures += self.recorder.take()
+                failures = self.take()
                 failures += [problem] if problem is not None else []
                 _raise(failures or [_unexplained(call, args, named)])
             return result
 
+    def take(self) -> list[TransferError]:
+        """The failures that no call has raised, oldest first."""
+        failures, self._failures = self._failures + self.recorder.take(), []
+        return failures
+
+    def check_process(self) -> None:
+        """RuntimeError in a child process, which does not have the threads of the handle."""
+        if self.recorder.inherited:
+            raise RuntimeError(
+                "this aio_handle was made before fork(), and its threads are in the parent process; make one "
+                "in this process"
+            )
+
     def wait(self, handle: Any) -> int:
         """Waits for what is pending, and for nothing where nothing is: DeepSpeed would assert that. The
         number of transfers that were."""
-        if self.pending == 0 or self.recorder.inherited:
+        if self.pending == 0:
             return 0
         # First, because Ctrl-C during the call is raised when it has ended.
         self.pending = 0
@@ -99,7 +116,7 @@ class _Transfers:
         with self.lock:
             if not self.lost:
                 self.wait(handle)
-            for failure in self.recorder.take():
+            for failure in self.take():
                 print(f"deepspeed_aio_utils: {failure}", file=sys.stderr, flush=True)
 
 
@@ -156,9 +173,11 @@ def raising_handle(original: Any) -> type:
             self._dsaio_transfers.finish(self)
 
     def wait(self: Any) -> int:
-        with self._dsaio_transfers.lock:
-            completed: int = self._dsaio_transfers.wait(self)
-            _raise(self._dsaio_transfers.recorder.take())
+        transfers = self._dsaio_transfers
+        transfers.check_process()
+        with transfers.lock:
+            completed: int = transfers.wait(self)
+            _raise(transfers.take())
             return completed
 
     members: dict[str, Any] = {
