@@ -31,6 +31,7 @@ enum class Disk {
     ext4,        // 2 MiB
     sectors_4k,  // ext4 on a disk of 4 KiB sectors
     failing,     // ext4, for fail_disk()
+    overlay,     // overlayfs on such an ext4
     ramfs,       // refuses O_DIRECT
 };
 

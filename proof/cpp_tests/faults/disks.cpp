@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cerrno>
@@ -113,6 +114,20 @@ std::string mount_simple(const char* type, const std::string& directory, const c
     return failed(std::string("mounting a ") + type);
 }
 
+// As in a container: the files are on a file system below.
+std::string mount_overlay(const std::string& directory)
+{
+    const std::string reason = mount_ext4(directory, 16 * MiB, 512);
+    if (!reason.empty()) { return reason; }
+    std::string options;
+    for (const std::string name : {"lowerdir", "upperdir", "workdir"}) {
+        const std::string part = directory + "/" + name;
+        mkdir(part.c_str(), 0755);
+        options += (options.empty() ? "" : ",") + name + "=" + part;
+    }
+    return mount_simple("overlay", directory, options.c_str());
+}
+
 }  // namespace
 
 std::string mount_disk(Disk disk, const std::string& directory)
@@ -131,6 +146,8 @@ std::string mount_disk(Disk disk, const std::string& directory)
             return mount_ext4(directory, 8 * MiB, 4096);
         case Disk::failing:
             return mount_ext4(directory, 16 * MiB, 512);
+        case Disk::overlay:
+            return mount_overlay(directory);
         default:
             return mount_ext4(directory, 2 * MiB, 512);
     }

@@ -85,6 +85,14 @@ std::vector<Fault> disks()
                  });
              };
          }},
+        {"failing_disk_in_a_container",
+         "disk that fails with EIO, below overlayfs, and ends that are not aligned", false, true,
+         always,
+         [](Case& c) {
+             new_file_on(Disk::overlay, EIO)(c);
+             c.num_bytes = 100;
+             c.before = [](Stage&) { fail_disk(); };
+         }},
         {"sectors_4k_own_padding",
          "4 KiB sectors: 1 MiB + 2 KiB by 2 threads (DeepSpeed's padding)", true, true, always,
          [](Case& c) {
