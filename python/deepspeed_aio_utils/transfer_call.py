@@ -36,6 +36,11 @@ class TransferCall:
         name, offset, num_bytes = self._where(args, named)
         if num_bytes is None:
             return None
+        if not self.parallel and not _is_contiguous(_argument(args, named, 0, "buffer")):
+            # DeepSpeed would take the bytes that follow the tensor's first one.
+            return self.error(
+                args, named, errno.EINVAL, "the tensor is not contiguous; move a copy that is (contiguous())"
+            )
         if offset < 0:
             return self.error(args, named, errno.EINVAL, "the offset must not be negative")
         if self.parallel and num_bytes % threads:
@@ -116,6 +121,10 @@ def _num_bytes(buffer: Any) -> int | None:
         return int(buffer.numel() * buffer.element_size())
     size = getattr(buffer, "nbytes", None)
     return size if isinstance(size, int) else None
+
+
+def _is_contiguous(buffer: Any) -> bool:
+    return not hasattr(buffer, "is_contiguous") or bool(buffer.is_contiguous())
 
 
 METHODS = {

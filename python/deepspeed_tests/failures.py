@@ -90,4 +90,8 @@ if error := failure(op.aio_write, torch.zeros(12 * MIB), path("new"), 1 << 17, 8
     wrong += [] if error.errno == errno.EFBIG else ["aio_write", repr(error)]
 else:
     wrong.append("aio_write")
+handle, column = op.aio_handle(1 << 17, 8, False, True, 1), torch.zeros(8192, 2, dtype=torch.uint8)[:, 0]
+for call in (handle.read, handle.write):
+    error = failure(call, column, path("whole"), False)
+    wrong += [] if error and error.errno == errno.EINVAL else [["not contiguous", repr(error)]]
 print(json.dumps([len(ways), wrong]))
