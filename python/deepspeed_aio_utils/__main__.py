@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import sizes
+from . import __version__, sizes
 from .errors import ActivationError
 
 
@@ -42,37 +42,40 @@ def _parser() -> argparse.ArgumentParser:
         prog="dsaio" if Path(sys.argv[0]).name == "dsaio" else f"python -m {__package__}",
         description="DeepSpeed's NVMe I/O, faster, and with an exception for each transfer that fails.",
     )
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser(
         "run",
-        help="start a script, a module or a program with the library on",
+        help="start a script, a module or a program with the libraries on",
         usage="%(prog)s (SCRIPT.py | -m MODULE | PROGRAM) [ARGUMENT...]",
-        description="Switches the library on here and in every Python that is started from here.",
+        description="Switches the libraries on, here and in every Python that is started from here. Exit "
+        "status 1, before anything is started, if they cannot be switched on.",
     )
-    run.add_argument("target", nargs="+")
+    run.add_argument("target", nargs="+", help="script, module or program, and its arguments")
 
     check = commands.add_parser(
         "check",
-        help="check that the library is on, and that a tensor can be written and read back",
+        help="check that the libraries are on, and that a tensor can be written and read back",
         description="Exit status 0: nothing failed; 1: something failed, and its line says what to do.",
     )
-    check.add_argument("--dir", type=_directory, default=".", help="for the tensors (default: here)")
+    check.add_argument("--dir", type=_directory, default=".", help="where the tensors go (default: here)")
     check.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     bench = commands.add_parser(
         "bench",
         help="move tensors with and without the libraries, in turns, and compare",
-        description="The gain is that of both libraries over DeepSpeed. Measure while the machine is idle. "
+        description="Moves tensors with DeepSpeed's own code, with the first library and with both, and "
+        "prints the speeds; the gain is that of both over DeepSpeed. Measure while the machine is idle. "
         "Where fio is installed it shows the device's limit; as root it reserves 8 huge pages meanwhile.",
     )
-    bench.add_argument("--dir", type=_directory, default=".", help="for the tensors (default: here)")
+    bench.add_argument("--dir", type=_directory, default=".", help="where the tensors go (default: here)")
     every = "1M,2M,4M,8M,16M,32M,64M,1G"
-    bench.add_argument("--sizes", type=_sizes, default=every, help=f"of the tensors (default: {every})")
-    bench.add_argument("--rounds", type=_count, default="5", help="turns of each (default: 5)")
+    bench.add_argument("--sizes", type=_sizes, default=every, help=f"sizes of the tensors (default: {every})")
+    bench.add_argument("--rounds", type=_count, default="5", help="how often each is measured (default: 5)")
     bench.add_argument("--block-size", type=_size, default="1MiB", help="(default: 1MiB)")
     bench.add_argument("--queue-depth", type=_count, default="8", help="(default: 8)")
-    bench.add_argument("--threads", type=_count, default="1", help="of aio_handle (default: 1)")
+    bench.add_argument("--threads", type=_count, default="1", help="threads of aio_handle (default: 1)")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     return parser
 

@@ -102,9 +102,9 @@ def active() -> Activation | None:
 def _check_same_settings(done: Activation, errors: str, transfers: bool) -> None:
     if (done.transfers, done.errors) != (transfers, errors):
         raise AlreadyActive(
-            f"activate(errors={errors!r}, transfers={transfers}) was called, and the library is on with "
+            f"activate(errors={errors!r}, transfers={transfers}) was called, and the libraries are on with "
             f"errors={done.errors!r} and transfers={done.transfers}.",
-            "It can be switched on once in a process: call activate() with these settings before anything "
+            "They can be switched on once in a process: call activate() with these settings before anything "
             "else does, such as deepspeed_aio_utils.auto, 'dsaio run' or DSAIO=1.",
         )
 
@@ -114,10 +114,9 @@ def _check_no_op_is_loaded(libraries: tuple[Library, ...]) -> None:
         # An op that was linked against the libraries is fine.
         if not bound_to_libraries(op, libraries):
             raise OpAlreadyLoaded(
-                f"{op.path} is loaded, and its calls are bound.",
-                "Switch the library on earlier: put 'import deepspeed_aio_utils.auto' at the top of "
-                "the script, before anything that uses DeepSpeed's I/O, or start it with "
-                "'dsaio run'.",
+                f"{op.path} is loaded already, and keeps the code that it found.",
+                "Switch the libraries on earlier: set DSAIO=1, or put 'import deepspeed_aio_utils.auto' at "
+                "the top of the script, before anything that uses DeepSpeed's I/O.",
             )
 
 

@@ -4,6 +4,7 @@ three processes that take turns, so that other load on the machine affects all o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -36,6 +37,7 @@ Tensors in {settings.directory}, through aio_handle: blocks of {block}, queue de
   pinned        a locked tensor, moved again and again
   pinned anew   a locked tensor, allocated before each transfer and released after it
   unpinned      an ordinary tensor, which DeepSpeed copies through a locked buffer
+The first library is libdeepspeed_aio_utils.so: activate(transfers=False).
 Medians [least - most] of {settings.rounds} turns each. CPU is the process's time in ms/GiB; what the
 kernel's own threads do is not in it."""
 
@@ -121,6 +123,9 @@ def bench(settings: Settings, as_json: bool) -> int:
             samples, device = _measure(settings, file)
     except (ActivationError, RuntimeError, OSError) as error:
         stderr(f"bench: {error}")
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            need = in_words(max(settings.sizes))
+            stderr(f"bench: the largest tensor needs {need} in {settings.directory}; give smaller --sizes.")
         return 1
     with report_stream() as out:
         if as_json:

@@ -114,6 +114,10 @@ def _load_op(report: Report) -> Any | None:
         return None
     if not any(op.kind == "async_io" for op in ops_on_disk()):
         stderr("DeepSpeed compiles its ops now; that takes minutes, once.")
+    for op in ops_on_disk():
+        lock = op.path.parent / "lock"
+        if not op.prebuilt and lock.exists():
+            stderr(f"waiting for the process that compiles {op.path.name}; if there is none, remove {lock}")
     try:
         with quiet():
             from .transfer import load_op
@@ -188,10 +192,10 @@ def _transfer(name: str, case: Callable[[], object], outcome: str, size: int, di
             name,
             FAILED,
             _first_line(error),
-            "This is what the kernel says of the directory; mend that, or choose another one with --dir."
+            "The kernel refused it in this directory; remove the cause, or choose another one with --dir."
             if isinstance(error, TransferError)
             else "Read what is on stderr; then compare with DSAIO_HUGE_PAGES=never, and without "
-            "the library. docs/troubleshooting.md in its repository lists symptoms.",
+            "the libraries. docs/troubleshooting.md in its repository lists symptoms.",
         )
     return Line(name, OK, outcome if found is None else f"{outcome}: {found}")
 

@@ -59,7 +59,7 @@ class TransferError(OSError):
     offset: int
     """Where the transfer, or the thread's part of it, begins in the file, in bytes."""
     num_bytes: int
-    """How many bytes were to move; 0 where the file could not be opened."""
+    """How many bytes were to move; 0 where the file could not be opened for writing."""
     moved: int
     """How many of them moved before the failure."""
     others: tuple[TransferError, ...]

@@ -1,7 +1,8 @@
-"""`dsaio run`: starts a script, a module or a program with the library on."""
+"""`dsaio run`: starts a script, a module or a program with the libraries on."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import shutil
@@ -24,6 +25,8 @@ def run(command: list[str]) -> None:
             raise SystemExit("deepspeed_aio_utils run: -m needs the name of a module.")
         sys.argv = command[1:]
         _set_first_path(os.getcwd())
+        if importlib.util.find_spec(command[1].partition(".")[0]) is None:
+            raise SystemExit(f"deepspeed_aio_utils run: there is no module {command[1]}.")
         runpy.run_module(command[1], run_name="__main__", alter_sys=True)
     elif command[0].endswith(".py"):
         if not Path(command[0]).is_file():
@@ -51,7 +54,7 @@ def _set_first_path(directory: str) -> None:
 
 
 def _switch_on_in_children() -> None:
-    """Makes each Python that this process starts switch the library on, too."""
+    """Makes each Python that this process starts switch the libraries on, too."""
     os.environ["DSAIO"] = "1"
     directories = [*site.getsitepackages(), site.getusersitepackages()]
     if not any(Path(directory, STARTUP_FILE).is_file() for directory in directories):
