@@ -7,8 +7,9 @@
 /// deepspeed_aio_common.cpp and deepspeed_aio_types.cpp. C++ programs on DeepSpeed's sources include
 /// DeepSpeed's headers for those; the recorders below are for them, too.
 ///
-/// A call that fails changes nothing but what it says; nothing is printed but the two notices and what
-/// dsaio_recorder_free() says.
+/// A call that fails changes nothing but what it says; nothing is printed but the two notices, what
+/// dsaio_recorder_free() says, and the line that ends the process where the kernel refuses both io_getevents and
+/// io_destroy with requests in flight.
 
 #pragma once
 
