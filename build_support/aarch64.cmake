@@ -1,5 +1,5 @@
 # Toolchain file: builds for aarch64 on Debian, runs what it built in qemu-user. scripts/setup.sh aarch64
-# installs what that needs, and unpacks libaio here.
+# installs what that needs, and unpacks libaio in build/aarch64/libaio.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -213,8 +213,8 @@ int dsaio_recorder_next_file(const struct dsaio_recorder *recorder);
 
 /// Releases a recorder.
 ///
-/// Failures and a notice that nobody took are printed, one line each. Contexts that still belong to the recorder
-/// end the process with a line when a transfer fails, as all others do.
+/// Failures and a notice that nobody took are printed, one line each. Contexts that still belong to the
+/// recorder end the process with a line when a transfer fails, as all others do.
 ///
 /// @param recorder  the recorder; null does nothing
 void dsaio_recorder_free(struct dsaio_recorder *recorder);

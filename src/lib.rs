@@ -1,5 +1,5 @@
-//! A drop-in replacement for one C++ file of DeepSpeed, `deepspeed_aio_utils.cpp`: names and
-//! layouts alone. What it does is in the package `dsaio`, which Rust programs use directly.
+//! A drop-in replacement for one C++ file of DeepSpeed, `deepspeed_aio_utils.cpp`: its C++ functions,
+//! and a C API, on top of the package `dsaio`, which Rust programs use directly.
 //!
 //! | module | what it holds |
 //! |---|---|

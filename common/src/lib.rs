@@ -1,6 +1,6 @@
 //! A drop-in replacement for two C++ files of DeepSpeed, `deepspeed_aio_common.cpp` and
-//! `deepspeed_aio_types.cpp`: names and layouts alone. The loop that moves the bytes is in the
-//! package `dsaio`, which Rust programs use directly.
+//! `deepspeed_aio_types.cpp`: their C++ functions, and a C API. The loop that moves the bytes is in
+//! the package `dsaio`, which Rust programs use directly.
 //!
 //! | module | what it holds |
 //! |---|---|

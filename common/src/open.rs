@@ -17,7 +17,7 @@ use std::sync::Mutex;
 pub(crate) fn open(path: &CStr, operation: Operation) -> io::Result<OwnedFd> {
     let opened = engine::open(path, operation)?;
     let file = File::from(opened.file);
-    // Where the device cannot be asked for there is nothing to say it by.
+    // Without the device's number nobody knows whether the line was printed already.
     if let (false, Ok(metadata)) = (opened.direct, file.metadata()) {
         if is_new(metadata.dev()) {
             diagnostics::line(format_args!(

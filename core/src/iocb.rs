@@ -29,8 +29,8 @@ impl Operation {
 ///
 /// Its eight words lie as in libaio.h on LP64 (0.3.107 and later): `data`; `key` and
 /// `aio_rw_flags`; `aio_lio_opcode`, `aio_reqprio` and `aio_fildes`; `buf`; `nbytes`; `offset`;
-/// a reserved word; `flags` and `resfd`. `build_support/abi_check.cpp` has the C++ compiler confirm
-/// that. Whole words are stored: field by field cost a quarter more time.
+/// a reserved word; `flags` and `resfd`. `build_support/deepspeed_aio_utils/abi_check.cpp` has the C++
+/// compiler confirm that. Whole words are stored: field by field cost a quarter more time.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Iocb {

@@ -13,8 +13,8 @@
 //! | [`engine`] | moves the bytes of a transfer by kernel AIO, and accounts for each |
 //! | [`page_alloc`] | page-aligned, page-locked memory that `munlock` and `free` release |
 //!
-//! No symbol is exported from here. `deepspeed_aio_utils`, the package that stands in for
-//! DeepSpeed's C++ file, adds the C++ names and a C API.
+//! No symbol is exported from here. The packages `deepspeed_aio_utils` and `deepspeed_aio_common`, which
+//! stand in for DeepSpeed's C++ files, add the C++ names and the C APIs.
 //!
 //! # Example
 //!
@@ -43,7 +43,7 @@
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!(
-    "dsaio supports 64-bit Linux only: libaio is Linux. Build for a 64-bit Linux target."
+    "dsaio supports 64-bit Linux only: it uses Linux's AIO. Build for a 64-bit Linux target."
 );
 
 pub mod block;

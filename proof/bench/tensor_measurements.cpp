@@ -59,7 +59,7 @@ class Tensors {
         report(name("unlock+free"), "ms", releasing.seconds * 1e3 / count);
     }
 
-    // "pinned": a locked buffer is moved again and again. "anew": one is allocated for each
+    // "pinned": a locked buffer is moved again and again. "pinned anew": one is allocated for each
     // transfer, and released after it. "unpinned": so it is for ordinary memory, which DeepSpeed
     // copies to it or from it.
     void measure_transfer(const std::string& kind, bool read_op)

@@ -1,8 +1,9 @@
 // Measures a libdeepspeed_aio_utils.so and a libdeepspeed_aio_common.so, the original's or ours.
 //
-// usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES (pinned|"pinned
-// anew"|unpinned)...
+// usage: transfer_tool UTILS COMMON tensors FILE FILE_BYTES BYTES KIND...
 //        transfer_tool UTILS COMMON loops PLACE FILE
+//
+// KIND is pinned, "pinned anew" or unpinned.
 //
 // measurements.cpp says what is measured and printed.
 

@@ -13,18 +13,18 @@ pub struct Transfer {
     pub buffer: u64,
 }
 
-fn eight<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes[at..at + N].try_into().expect("N bytes")
 }
 
 impl Transfer {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Transfer {
-            fd: i32::from_ne_bytes(eight(bytes, 0)),
-            file_offset: i64::from_ne_bytes(eight(bytes, 8)),
-            buffer_offset: i64::from_ne_bytes(eight(bytes, 16)),
-            num_bytes: i64::from_ne_bytes(eight(bytes, 24)),
-            buffer: u64::from_ne_bytes(eight(bytes, 32)),
+            fd: i32::from_ne_bytes(array(bytes, 0)),
+            file_offset: i64::from_ne_bytes(array(bytes, 8)),
+            buffer_offset: i64::from_ne_bytes(array(bytes, 16)),
+            num_bytes: i64::from_ne_bytes(array(bytes, 24)),
+            buffer: u64::from_ne_bytes(array(bytes, 32)),
         }
     }
 
@@ -50,13 +50,12 @@ pub struct Request {
     pub read_op: u8,
 }
 
-/// A generator's fields.
 impl Request {
     pub fn from_generator(bytes: &[u8]) -> Self {
         Request {
             transfer: Transfer::from_bytes(bytes),
-            block_size: u64::from_ne_bytes(eight(bytes, TRANSFER)),
-            position: i64::from_ne_bytes(eight(bytes, TRANSFER + 8)),
+            block_size: u64::from_ne_bytes(array(bytes, TRANSFER)),
+            position: i64::from_ne_bytes(array(bytes, TRANSFER + 8)),
             read_op: bytes[TRANSFER + 16],
         }
     }
@@ -132,9 +131,9 @@ impl Request {
     /// Whether an iocb, as the library wrote it, stays inside the transfer, and moves something.
     pub fn holds(&self, iocb: &[u8]) -> bool {
         let t = &self.transfer;
-        let memory = u128::from(u64::from_ne_bytes(eight(iocb, 24)));
-        let length = u128::from(u64::from_ne_bytes(eight(iocb, 32)));
-        let file = i128::from(i64::from_ne_bytes(eight(iocb, 40)));
+        let memory = u128::from(u64::from_ne_bytes(array(iocb, 24)));
+        let length = u128::from(u64::from_ne_bytes(array(iocb, 32)));
+        let file = i128::from(i64::from_ne_bytes(array(iocb, 40)));
         let first = u128::from(t.buffer) + t.buffer_offset as u128;
         length > 0
             && memory >= first

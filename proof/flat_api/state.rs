@@ -51,7 +51,7 @@ impl Buffer {
     }
 }
 
-/// All of it.
+/// What one sequence of calls works on.
 pub struct State {
     pub transfers: Vec<Guarded>,
     pub generators: Vec<Guarded>,

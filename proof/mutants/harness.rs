@@ -38,7 +38,7 @@ fn the_cpp_tests_pass() {
     let _ = fs::remove_file(&theirs);
     fs::copy(ours, theirs).unwrap();
     for tests in stages {
-        // Of a mutant that hangs this process would hold the lock until the other one's time is up.
+        // `timeout`, because a mutant that hangs would hold the lock until the other one's time is up.
         let status = Command::new("timeout")
             .args(["60", "ctest", "--test-dir", &build, "--tests-regex", tests, "--no-tests=error"])
             .args(["--output-on-failure", "--stop-on-failure", "--parallel", "2"])

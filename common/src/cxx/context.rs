@@ -22,7 +22,8 @@ pub struct State {
 }
 
 /// Elements of the storage of `_iocbs` behind the last iocb: the address of the `State`, and the same
-/// XOR `KEY`. A vector that another library filled has other room behind its end, and is unlikely to hold these two.
+/// XOR `KEY`. A vector that another library filled has other room behind its end, and is unlikely to hold
+/// these two.
 const HIDDEN: usize = 2;
 const KEY: usize = 0x6473_6169_6f5f_6374;
 

@@ -84,6 +84,7 @@ pub unsafe fn open_file(filename: *const c_char, read_op: bool) -> c_int {
     -1
 }
 
+/// Writes the original's line to stderr.
 pub unsafe fn report_file_error<S: CxxString>(
     filename: *const c_char,
     file_op: *const S,

@@ -56,8 +56,8 @@ pub fn operation(read_op: bool) -> Operation {
     if read_op { Operation::Read } else { Operation::Write }
 }
 
-/// The arguments as the engine takes them. A bad descriptor is no mistake in the call, but what is left
-/// of a failed open(): the transfer fails.
+/// The arguments as the engine takes them. A bad descriptor is no invalid argument: a failed open() left
+/// it, and the transfer fails.
 unsafe fn check<'a>(
     arguments: &Arguments,
 ) -> Result<(&'a mut State, Result<Transfer, i32>, Options), CallError> {
@@ -90,7 +90,7 @@ unsafe fn check<'a>(
     let start = start.ok_or(PrepareError::MemoryRangeOverflow)?;
     let buffer = xfer_ctxt._mem_buffer.with_addr(start).cast_mut().cast();
     let (offset, num_bytes) = (xfer_ctxt._file_base_offset, xfer_ctxt._num_bytes);
-    // With a descriptor that is none to complain of, so that the other arguments are checked first.
+    // With descriptor 0, which is accepted, so that the other arguments are checked first.
     Transfer::new(0, offset, buffer, num_bytes)?;
     let transfer = Transfer::new(xfer_ctxt._fd, offset, buffer, num_bytes);
     let single_submit = config._single_submit != 0;

@@ -166,8 +166,8 @@ pub unsafe extern "C" fn dsaio_recorder_next_file(recorder: *const dsaio_recorde
 
 /// Releases a recorder.
 ///
-/// Failures and a notice that nobody took are printed, one line each. Contexts that still belong to the recorder
-/// end the process with a line when a transfer fails, as all others do.
+/// Failures and a notice that nobody took are printed, one line each. Contexts that still belong to the
+/// recorder end the process with a line when a transfer fails, as all others do.
 ///
 /// @param recorder  the recorder; null does nothing
 #[unsafe(no_mangle)]

@@ -18,6 +18,7 @@ impl Alignment {
     /// order, where the kernel does not say (before Linux 6.1).
     pub const GUESSES: [Alignment; 2] = [Alignment::both(512), Alignment::both(4096)];
 
+    /// The same multiple for both.
     pub const fn both(bytes: u64) -> Self {
         Alignment { file: bytes, memory: bytes }
     }

@@ -63,10 +63,12 @@ impl Context {
         })
     }
 
+    /// The kernel's `aio_context_t`.
     pub fn id(&self) -> u64 {
         self.id
     }
 
+    /// Requests that can be in flight.
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
@@ -170,6 +172,7 @@ mod tests {
         let other = shortage(128, 0, libc::ENOSYS);
         assert!(other.contains("one at a time") && !other.contains("aio-max-nr"), "{other}");
     }
+
     #[test]
     #[cfg(not(miri))] // Miri has no AIO
     fn a_few_small_contexts_are_kept_and_all_others_destroyed() {

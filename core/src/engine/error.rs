@@ -186,6 +186,7 @@ mod tests {
             assert!(text.contains(words) && text.contains(&format!("(errno {errno})")), "{text}");
         }
     }
+
     #[test]
     fn remedies_are_those_of_the_cause() {
         use Cause::*;

@@ -172,6 +172,7 @@ mod tests {
         }
         assert_eq!(schedule.outcome(), Ok(()));
     }
+
     #[test]
     fn there_is_more_as_long_as_there_is_something_to_take() {
         let mut schedule = Schedule::new(0, 200, 100);

@@ -61,7 +61,7 @@ pub(super) fn run<S: System>(system: &mut S, slots: &mut Slots, job: &Job) -> Re
     check_flags(flags, job.operation).map_err(failed)?;
     let asked = system.dio().map_err(Cause::Os).map_err(failed)?;
     let dio = (flags & libc::O_DIRECT != 0).then_some(asked);
-    // Buffered comes first nowhere: a file that is never direct is left to the kernel.
+    // `Buffered` is never first: a file on which nothing is direct needs no second descriptor.
     let first = dio.as_ref().and_then(|dio| next_way(Way::AsGiven, dio));
     let mut way = first.filter(|way| *way != Way::Buffered).unwrap_or(Way::AsGiven);
     let mut done = 0;
@@ -91,7 +91,8 @@ fn next_way(way: Way, dio: &Dio) -> Option<Way> {
     }
 }
 
-/// The second descriptor could do what the first may not, so what the first may is asked here.
+/// An error where the caller's descriptor does not allow the operation. The second descriptor is opened
+/// anew, and may allow more.
 fn check_flags(flags: i32, operation: Operation) -> Result<(), Cause> {
     let forbidden = match operation {
         Operation::Read => libc::O_WRONLY,

@@ -1,4 +1,5 @@
-//! Reads page sizes, processors and the user's settings. What cannot be read counts as absent: then the buffer is the original's.
+//! Reads page sizes, processors and the user's settings. What cannot be read counts as absent: then the
+//! buffer is the original's.
 
 use super::heap;
 use super::malloc;

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllocError {
-    /// `posix_memalign` has no such amount of memory.
+    /// There is not that much memory (`posix_memalign`).
     Memory {
         /// Bytes asked for.
         size: usize,

@@ -52,12 +52,12 @@ fn huge_pages(
     (0..bytes).step_by(huge_page).map(move |offset| unsafe { buffer.byte_add(offset) })
 }
 
-/// Numbers of huge pages, each with how often it was seen since it was due; the latest one of those that share
-/// an entry.
+/// Numbers of huge pages, each with how often it was seen since it was due; the latest one of those that
+/// share an entry.
 struct Seen([AtomicUsize; 1024]);
 
-/// A huge page is due again after so many buffers: the kernel may have had none free, and malloc may have given
-/// the memory back and got other pages since.
+/// A huge page is due again after so many buffers: the kernel may have had none free, and malloc may have
+/// given the memory back and got other pages since.
 const USES: usize = 64;
 
 /// The entry of a huge page. The heaps of threads are 64 MiB apart, and each should have entries of its own.
@@ -66,7 +66,8 @@ fn index(page: usize) -> usize {
 }
 
 impl Seen {
-    /// Whether a huge page is due, which is remembered. Where threads race, one more is or is not.
+    /// Whether a huge page is due, which is remembered. Where threads race, a page may be due once
+    /// more or once less.
     fn is_due(&self, page: usize) -> bool {
         let entry = &self.0[index(page)];
         let seen = entry.load(Ordering::Relaxed);

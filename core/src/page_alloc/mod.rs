@@ -3,7 +3,8 @@
 //! Callers of the original release with `munlock(ptr, size)` and `free(ptr)`. So the memory comes
 //! from `posix_memalign`, never from `mmap` and never from hugetlbfs.
 //!
-//! Within that contract a large locked buffer is built of transparent huge pages: 512 times fewer pages to fault in, to lock, and to name in every request.
+//! Within that contract a large locked buffer is built of transparent huge pages: 512 times fewer pages to
+//! fault in, to lock, and to name in every request.
 
 mod environment;
 mod error;

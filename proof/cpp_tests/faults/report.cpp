@@ -1,9 +1,11 @@
 // Runs cases, many at once, and says what became of them.
 //
-//   ours      exit status 0 if every case is right, or named where bytes cannot move; 77 if some
-//   cannot run here original  exit status 0 if bytes are lost in silence where the list of faults
-//   says so; runs no other cases report    prints fault, outcome, case and detail of each case,
-//   between tabs
+// ours: exit status 0 if every case is right, or named where bytes cannot move; 77 if some cannot
+// run here
+//
+// original: runs the cases that must lose bytes in silence; exit status 0 if they do
+//
+// report: prints fault, outcome, case and detail of each case, between tabs
 
 #include "faults/faults.h"
 #include "support/direct_io_dir.h"

@@ -96,7 +96,7 @@ def check_recorded(op: ctypes.CDLL, common: ctypes.CDLL) -> None:
 
 def check(op_file: str, utils_file: str, common_file: str, first: str) -> None:
     loaded = {
-        # The line that the README tells users to put before `import deepspeed`.
+        # The line that docs/building-ops.md tells users to put before `import deepspeed`.
         file: ctypes.CDLL(file, mode=ctypes.RTLD_GLOBAL)
         for name, file in (("utils", utils_file), ("common", common_file))
         if name in first.split("+")
