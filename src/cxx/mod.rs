@@ -31,56 +31,58 @@ use std::ptr;
 
 /// Exports `$body` under every one of the mangled names.
 macro_rules! export {
-    ([$($alias:ident = $name:literal),+] $args:tt -> $ret:ty = $body:ident) => {
-        $(export! { @one $alias $name $args $ret, $body })+
+    ([$($name:literal),+] $args:tt -> $ret:ty = $body:ident) => {
+        $(export! { @one $name $args $ret, $body })+
     };
-    (@one $alias:ident $name:literal ($($arg:ident: $type:ty),*) $ret:ty, $body:ident) => {
-        #[unsafe(export_name = $name)]
-        unsafe extern "C" fn $alias($($arg: $type),*) -> $ret {
-            // SAFETY: the C++ caller keeps what the declaration in the header says.
-            unsafe { $body($($arg),*) }
-        }
+    (@one $name:literal ($($arg:ident: $type:ty),*) $ret:ty, $body:ident) => {
+        const _: () = {
+            #[unsafe(export_name = $name)]
+            unsafe extern "C" fn exported($($arg: $type),*) -> $ret {
+                // SAFETY: the C++ caller keeps what the declaration in the header says.
+                unsafe { $body($($arg),*) }
+            }
+        };
     };
 }
 
 // io_xfer_ctxt::io_xfer_ctxt(int, int64_t, int64_t, int64_t, const void*)
 export! {
-    [xfer_c1 = "_ZN12io_xfer_ctxtC1EilllPKv", xfer_c2 = "_ZN12io_xfer_ctxtC2EilllPKv"]
+    ["_ZN12io_xfer_ctxtC1EilllPKv", "_ZN12io_xfer_ctxtC2EilllPKv"]
     (this: *mut io_xfer_ctxt, fd: c_int, file_offset: i64, buffer_offset: i64, num_bytes: i64,
      buffer: *const c_void) -> () = construct_xfer
 }
 
 // io_prep_context::io_prep_context(bool, const unique_ptr<>&, size_t, const vector<>*)
 export! {
-    [context_c1 = "_ZN15io_prep_contextC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEmPKSt6vectorIP4iocbSaIS9_EE",
-     context_c2 = "_ZN15io_prep_contextC2EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEmPKSt6vectorIP4iocbSaIS9_EE",
-     context_libcxx_c1 = "_ZN15io_prep_contextC1EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEmPKNS0_6vectorIP4iocbNS0_9allocatorISA_EEEE",
-     context_libcxx_c2 = "_ZN15io_prep_contextC2EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEmPKNS0_6vectorIP4iocbNS0_9allocatorISA_EEEE"]
+    ["_ZN15io_prep_contextC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEmPKSt6vectorIP4iocbSaIS9_EE",
+     "_ZN15io_prep_contextC2EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEmPKSt6vectorIP4iocbSaIS9_EE",
+     "_ZN15io_prep_contextC1EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEmPKNS0_6vectorIP4iocbNS0_9allocatorISA_EEEE",
+     "_ZN15io_prep_contextC2EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEmPKNS0_6vectorIP4iocbNS0_9allocatorISA_EEEE"]
     (this: *mut io_prep_context, read_op: ConstBool, xfer_ctxt: UniquePtrRef, block_size: usize,
      iocbs: ConstIocbVectorPtr) -> () = construct_context
 }
 
 // void io_prep_context::prep_iocbs(int, size_t, const void*, int64_t)
 export! {
-    [context_prep = "_ZN15io_prep_context10prep_iocbsEimPKvl"]
+    ["_ZN15io_prep_context10prep_iocbsEimPKvl"]
     (this: *mut io_prep_context, n_iocbs: c_int, num_bytes: usize, start_buffer: *const c_void,
      start_offset: i64) -> () = context_prep_iocbs
 }
 
 // io_prep_generator::io_prep_generator(bool, const unique_ptr<>&, size_t)
 export! {
-    [generator_c1 = "_ZN17io_prep_generatorC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEm",
-     generator_c2 = "_ZN17io_prep_generatorC2EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEm",
-     generator_libcxx_c1 = "_ZN17io_prep_generatorC1EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEm",
-     generator_libcxx_c2 = "_ZN17io_prep_generatorC2EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEm"]
+    ["_ZN17io_prep_generatorC1EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEm",
+     "_ZN17io_prep_generatorC2EbRKSt10unique_ptrI12io_xfer_ctxtSt14default_deleteIS1_EEm",
+     "_ZN17io_prep_generatorC1EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEm",
+     "_ZN17io_prep_generatorC2EbRKNSt3__110unique_ptrI12io_xfer_ctxtNS0_14default_deleteIS2_EEEEm"]
     (this: *mut io_prep_generator, read_op: ConstBool, xfer_ctxt: UniquePtrRef, block_size: usize)
      -> () = construct_generator
 }
 
 // int io_prep_generator::prep_iocbs(int, vector<>*)
 export! {
-    [generator_prep = "_ZN17io_prep_generator10prep_iocbsEiPSt6vectorIP4iocbSaIS2_EE",
-     generator_prep_libcxx = "_ZN17io_prep_generator10prep_iocbsEiPNSt3__16vectorIP4iocbNS0_9allocatorIS3_EEEE"]
+    ["_ZN17io_prep_generator10prep_iocbsEiPSt6vectorIP4iocbSaIS2_EE",
+     "_ZN17io_prep_generator10prep_iocbsEiPNSt3__16vectorIP4iocbNS0_9allocatorIS3_EEEE"]
     (this: *mut io_prep_generator, n_iocbs: c_int, iocbs: *mut IocbVector) -> c_int
      = generator_prep_iocbs
 }
@@ -88,19 +90,19 @@ export! {
 // int64_t get_file_size(const char*, int64_t&). Before 0.17.1 callers saw an `int`; -1 in full
 // width serves both.
 export! {
-    [get_file_size = "_Z13get_file_sizePKcRl"]
+    ["_Z13get_file_sizePKcRl"]
     (filename: *const c_char, size: *mut i64) -> i64 = file_size_of_path
 }
 
 // int64_t get_fd_file_size(int, int64_t&)
 export! {
-    [get_fd_file_size = "_Z16get_fd_file_sizeiRl"]
+    ["_Z16get_fd_file_sizeiRl"]
     (fd: c_int, size: *mut i64) -> i64 = file_size_of_fd
 }
 
 // void* ds_page_aligned_alloc(int64_t, bool)
 export! {
-    [ds_page_aligned_alloc = "_Z21ds_page_aligned_alloclb"]
+    ["_Z21ds_page_aligned_alloclb"]
     (size: i64, lock: ConstBool) -> *mut c_void = page_aligned_alloc
 }
 
