@@ -37,10 +37,6 @@ foreach(library ${DSAIO_LIBRARIES})
   set(${library}_STATIC_FILE "${cargo_out_dir}/lib${library}.a")
   list(APPEND byproducts "${${library}_SHARED_FILE}" "${${library}_STATIC_FILE}")
 endforeach()
-set(DSAIO_SHARED_FILE "${deepspeed_aio_utils_SHARED_FILE}")
-set(DSAIO_STATIC_FILE "${deepspeed_aio_utils_STATIC_FILE}")
-set(DSAIO_COMMON_SHARED_FILE "${deepspeed_aio_common_SHARED_FILE}")
-set(DSAIO_COMMON_STATIC_FILE "${deepspeed_aio_common_STATIC_FILE}")
 
 # CXX and CXXFLAGS: the compiler whose object layouts build.rs is to confirm is the one that builds
 # the callers, with their flags.

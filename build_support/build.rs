@@ -40,7 +40,6 @@ fn main() {
     let library = LIBRARIES.iter().find(|library| library.name == package);
     let library = library.expect("the package is one of the two libraries");
 
-    println!("cargo::rustc-check-cfg=cfg(cxx_abi)");
     // Always set. cbindgen turns it into `#if defined(__cplusplus)` around the C++ structs.
     println!("cargo::rustc-cfg=cxx_abi");
     // No version suffix: programs linked against the original's .so look for this name.
