@@ -81,7 +81,8 @@ impl dsaio_generator {
     /// Checked on every call: the caller owns the struct and may have changed it.
     fn check(&self) -> Result<Generator, CallError> {
         let transfer = self.transfer.check()?;
-        Ok(Generator::at(transfer, operation(self.read_op), self.block_size, self.position)?)
+        let operation = Operation::from_read_op(self.read_op != 0);
+        Ok(Generator::at(transfer, operation, self.block_size, self.position)?)
     }
 }
 
@@ -116,8 +117,9 @@ pub unsafe extern "C" fn dsaio_prep_batch(
         // SAFETY: null or valid, as promised.
         let transfer = unsafe { transfer.as_ref() }.ok_or(CallError::Null("transfer"))?.check()?;
         let blocks = transfer.blocks(block_size, position, room(n_iocbs))?;
+        let operation = Operation::from_read_op(read_op != 0);
         // SAFETY: null or `n_iocbs` long, as promised.
-        unsafe { fill(iocbs, n_iocbs, blocks, operation(read_op), transfer.fd()) }
+        unsafe { fill(iocbs, n_iocbs, blocks, operation, transfer.fd()) }
     })
 }
 
@@ -172,9 +174,9 @@ pub unsafe extern "C" fn dsaio_generator_prep(
         let generator = unsafe { generator.as_mut() }.ok_or(CallError::Null("generator"))?;
         let mut checked = generator.check()?;
         let blocks = checked.take_blocks(room(n_iocbs));
-        let (operation, fd) = (operation(generator.read_op), generator.transfer.fd);
+        let operation = Operation::from_read_op(generator.read_op != 0);
         // SAFETY: null or `n_iocbs` long, as promised.
-        let count = unsafe { fill(iocbs, n_iocbs, blocks, operation, fd) }?;
+        let count = unsafe { fill(iocbs, n_iocbs, blocks, operation, generator.transfer.fd) }?;
         generator.position = checked.position();
         Ok(count)
     })
@@ -263,10 +265,6 @@ pub extern "C" fn dsaio_version() -> *const c_char {
 #[inline]
 fn answer(call: impl FnOnce() -> Result<c_int, CallError>) -> c_int {
     call().unwrap_or_else(|error| -error.errno())
-}
-
-fn operation(read_op: CBool) -> Operation {
-    if read_op != 0 { Operation::Read } else { Operation::Write }
 }
 
 /// How many iocbs one call can fill: it returns the count as `int`, like libaio.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::block::{Block, Blocks};
+use std::fmt;
 use std::mem::{align_of, size_of};
 use std::os::fd::RawFd;
 
@@ -15,6 +16,13 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The direction that `read_op` stands for in the C and C++ functions.
+    #[doc(hidden)]
+    #[inline]
+    pub const fn from_read_op(read_op: bool) -> Self {
+        if read_op { Operation::Read } else { Operation::Write }
+    }
+
     /// The opcode, from `enum io_iocb_cmd` of libaio.h.
     #[inline]
     const fn opcode(self) -> i16 {
@@ -22,6 +30,16 @@ impl Operation {
             Operation::Read => 0,
             Operation::Write => 1,
         }
+    }
+}
+
+/// `read` or `write`.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Operation::Read => "read",
+            Operation::Write => "write",
+        })
     }
 }
 

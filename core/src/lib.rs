@@ -48,6 +48,8 @@ compile_error!(
 
 pub mod block;
 pub mod engine;
+#[doc(hidden)]
+pub mod errno;
 pub mod error;
 pub mod file_size;
 pub mod generator;

@@ -17,6 +17,7 @@ use crate::error::CallError;
 use batch::Batch;
 use dsaio::PrepareError;
 use dsaio::block::{Blocks, Origin};
+use dsaio::errno::errno_text;
 use dsaio::file_size;
 use dsaio::iocb::{self, Iocb, Operation};
 use dsaio::page_alloc::{self, AllocError};
@@ -25,7 +26,7 @@ use objects::{
     io_xfer_ctxt,
 };
 use progress::Progress;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::io;
 use std::ptr;
 
@@ -290,7 +291,7 @@ unsafe fn fill(
     read_op: u8,
     transfer: &io_xfer_ctxt,
 ) {
-    let operation = if read_op != 0 { Operation::Read } else { Operation::Write };
+    let operation = Operation::from_read_op(read_op != 0);
     iocb::fill(slots.iter().enumerate(), blocks, operation, transfer._fd, |(index, slot), iocb| {
         if slot.is_null() {
             diagnostics::abort(function, CallError::NullIocb(index));
@@ -348,17 +349,6 @@ unsafe fn page_aligned_alloc(size: i64, lock: ConstBool) -> *mut c_void {
             set_errno(error.errno());
             ptr::null_mut()
         }
-    }
-}
-
-/// glibc's text for `errno`, in the language that the process has set, as the original prints it.
-fn errno_text(errno: c_int) -> String {
-    let mut text = [0 as c_char; 256];
-    // SAFETY: the buffer is as long as stated; the XSI strerror_r terminates what it writes, and
-    // the buffer is zeroed where it writes nothing.
-    unsafe {
-        libc::strerror_r(errno, text.as_mut_ptr(), text.len());
-        CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
     }
 }
 

@@ -4,7 +4,6 @@
 use super::heap;
 use super::objects::Vector;
 use super::strings::CxxString;
-use super::transfer::operation;
 use crate::diagnostics;
 use crate::error::CallError;
 use crate::open;
@@ -50,7 +49,7 @@ fn abort(function: &str, text: impl Display) -> ! {
 pub unsafe fn open_file(filename: *const c_char, read_op: bool) -> c_int {
     // SAFETY: as the C++ declaration says.
     let filename = unsafe { name("open_file", filename) };
-    let operation = operation(read_op);
+    let operation = Operation::from_read_op(read_op);
     let error = match open::open(filename, operation) {
         Ok(file) => {
             let fd = file.into_raw_fd();
@@ -62,10 +61,7 @@ pub unsafe fn open_file(filename: *const c_char, read_op: bool) -> c_int {
         Err(error) => error,
     };
     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-    let what = match operation {
-        Operation::Read => "open for read",
-        Operation::Write => "open for write",
-    };
+    let what = format!("open for {operation}");
     file_error(filename, format!(" {what} ").as_bytes(), errno);
     if let Some(recorder) = record::current() {
         // A recorder that is closed reads nothing, and the caller has the -1.

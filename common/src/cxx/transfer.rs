@@ -30,7 +30,7 @@ pub unsafe fn run(arguments: Arguments) {
     let (state, transfer, options) = checked.unwrap_or_else(|error| {
         diagnostics::abort(format_args!("do_aio_operation_{mode}: {error}"))
     });
-    let operation = operation(arguments.read_op);
+    let operation = Operation::from_read_op(arguments.read_op);
     let transfer = match transfer {
         Ok(transfer) => transfer,
         Err(fd) => {
@@ -50,10 +50,6 @@ pub unsafe fn run(arguments: Arguments) {
     if let Err(error) = moved {
         Failure::from(error).report(state.recorder.as_deref());
     }
-}
-
-pub fn operation(read_op: bool) -> Operation {
-    if read_op { Operation::Read } else { Operation::Write }
 }
 
 /// The arguments as the engine takes them. A bad descriptor is no invalid argument: a failed open() left
@@ -102,10 +98,6 @@ fn bad_descriptor(fd: i32, operation: Operation, arguments: &Arguments) -> Failu
     // SAFETY: `check` looked at it.
     let transfer = unsafe { &**arguments.xfer_ctxt };
     let error = PrepareError::BadDescriptor(fd);
-    let verb = match operation {
-        Operation::Read => "read",
-        Operation::Write => "write",
-    };
     let (num_bytes, file_offset) = (transfer._num_bytes, transfer._file_base_offset);
     Failure {
         errno: error.errno(),
@@ -115,7 +107,8 @@ fn bad_descriptor(fd: i32, operation: Operation, arguments: &Arguments) -> Failu
         num_bytes,
         moved: 0,
         message: format!(
-            "{verb} of {num_bytes} bytes at offset {file_offset} moved 0 bytes: {error} (errno {})",
+            "{operation} of {num_bytes} bytes at offset {file_offset} moved 0 bytes: {error} \
+             (errno {})",
             error.errno()
         ),
     }

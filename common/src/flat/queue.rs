@@ -6,7 +6,7 @@ use crate::error::CallError;
 use crate::open;
 use crate::record::Failure;
 use dsaio::engine::{Options, Queue};
-use dsaio::{Operation, PrepareError, Transfer};
+use dsaio::{Operation, Transfer};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::IntoRawFd;
 use std::process;
@@ -36,9 +36,6 @@ pub unsafe extern "C" fn dsaio_queue_new(depth: u32, queue: *mut *mut dsaio_queu
     let Some(receiver) = NonNull::new(queue) else {
         return -libc::EFAULT;
     };
-    if depth == 0 {
-        return -libc::EINVAL;
-    }
     match Queue::new(depth) {
         Ok(queue) => {
             diagnostics::queue_notice(&queue);
@@ -147,7 +144,7 @@ pub unsafe extern "C" fn dsaio_open_file(path: *const c_char, read_op: CBool) ->
     if path.is_null() {
         return -libc::EFAULT;
     }
-    let operation = if read_op != 0 { Operation::Read } else { Operation::Write };
+    let operation = Operation::from_read_op(read_op != 0);
     // SAFETY: a C string of the caller's, as promised.
     match open::open(unsafe { CStr::from_ptr(path) }, operation) {
         Ok(file) => file.into_raw_fd(),
@@ -178,9 +175,6 @@ unsafe fn run(
     }
     let transfer = Transfer::new(fd, file_offset, buffer.cast(), num_bytes);
     let transfer = transfer.map_err(|error| of_call(error.into()))?;
-    if block_size == 0 {
-        return Err(of_call(PrepareError::ZeroBlockSize.into()));
-    }
     let options = Options { block_size, single_submit: false, overlap: true };
     // SAFETY: `num_bytes` of the caller's memory, as promised.
     Ok(unsafe { queue.queue.run(operation, &transfer, &options, None) }?)

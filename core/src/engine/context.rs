@@ -4,6 +4,7 @@
 //! DeepSpeed's `aio_read` and `aio_write` make and destroy one for each call.
 
 use super::system::{Errno, result};
+use crate::errno::errno_text;
 use std::ffi::c_long;
 use std::fs;
 use std::io::{self, Write};
@@ -100,7 +101,7 @@ impl Context {
             // EINVAL: there is no such context any more.
             Ok(()) | Err(libc::EINVAL) => {}
             Err(errno) => {
-                let text = super::error::errno_text(errno);
+                let text = errno_text(errno);
                 // A stderr that is closed must not turn this into a panic, which a program can catch.
                 let _ = writeln!(
                     io::stderr(),
@@ -153,7 +154,7 @@ pub(super) fn shortage(asked: u32, given: u32, errno: Errno) -> String {
     } else {
         "allow io_setup(2), or choose a smaller queue depth".to_owned()
     };
-    let text = super::error::errno_text(errno);
+    let text = errno_text(errno);
     format!(
         "the kernel refuses an AIO context for {asked} requests: {text} (errno {errno}); {instead}. {remedy}"
     )

@@ -1,10 +1,10 @@
 //! Why a transfer failed: what failed, where, what moved before it, and what can be done.
 #![forbid(unsafe_code)]
 
+use crate::errno::errno_text;
 use crate::error::PrepareError;
 use crate::iocb::Operation;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why a byte could not be moved.
@@ -109,13 +109,10 @@ impl TransferError {
 
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operation = match self.operation {
-            Operation::Read => "read",
-            Operation::Write => "write",
-        };
         write!(
             f,
-            "{operation} of {} bytes at offset {} of {} moved {} bytes: ",
+            "{} of {} bytes at offset {} of {} moved {} bytes: ",
+            self.operation,
             self.num_bytes,
             self.file_offset,
             self.path.display(),
@@ -135,13 +132,6 @@ impl fmt::Display for TransferError {
 }
 
 impl std::error::Error for TransferError {}
-
-/// The C library's text for an errno.
-pub(super) fn errno_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    // The standard library appends the number.
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
 
 #[cfg(test)]
 mod tests {

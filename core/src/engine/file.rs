@@ -3,6 +3,7 @@
 use super::alignment::Alignment;
 use super::system::{Dio, Errno, last_errno, result};
 use crate::iocb::Operation;
+use crate::page_alloc::page_size;
 use std::ffi::{CStr, CString, c_int, c_uint};
 use std::fs;
 use std::io;
@@ -124,14 +125,8 @@ pub(super) fn dio(fd: RawFd) -> Result<Dio, Errno> {
         memory: u64::from(about.stx_dio_mem_align).max(1),
     });
     // The page cache may be kept in units of the file system's block, which can be larger.
-    let page = u64::from(block).clamp(page_size(), 1 << 16);
+    let page = u64::from(block).clamp(page_size() as u64, 1 << 16);
     Ok(Dio { alignment, page })
-}
-
-fn page_size() -> u64 {
-    // SAFETY: no memory is passed.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).unwrap_or(4096)
 }
 
 /// The file systems on which sync_file_range(2) is known to write a file's pages back: ext2 to ext4, XFS,
@@ -178,7 +173,7 @@ pub(super) fn check_memory(
     address: u64,
     num_bytes: u64,
 ) -> Result<(), Errno> {
-    let page = page_size();
+    let page = page_size() as u64;
     let start = address / page * page;
     let length = (address - start + num_bytes).next_multiple_of(page) as usize;
     let start = ptr::with_exposed_provenance_mut(start as usize);
@@ -208,8 +203,8 @@ pub(super) fn check_memory(
 /// Whether the kernel has MADV_POPULATE_READ, which it is asked for the page of a variable here.
 fn can_populate() -> bool {
     let variable = 0u8;
-    let address = (&raw const variable).addr() as u64 / page_size() * page_size();
-    let start = ptr::with_exposed_provenance_mut(address as usize);
+    let address = (&raw const variable).addr() / page_size() * page_size();
+    let start = ptr::with_exposed_provenance_mut(address);
     // SAFETY: a page of the stack, whose contents stay.
     unsafe { libc::madvise(start, 1, libc::MADV_POPULATE_READ) == 0 }
 }
@@ -225,7 +220,7 @@ mod tests {
         let file = File::open("/proc/self/status").unwrap();
         let Dio { alignment, page } = dio(file.as_raw_fd()).unwrap();
         assert_eq!(alignment, None);
-        assert!(page.is_power_of_two() && page >= page_size(), "{page}");
+        assert!(page.is_power_of_two() && page >= page_size() as u64, "{page}");
     }
 
     #[test]
@@ -257,7 +252,7 @@ mod tests {
 
     #[test]
     fn memory_is_checked_to_its_end() {
-        let page = page_size();
+        let page = page_size() as u64;
         // SAFETY: two pages of our own, the second without access.
         let start = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;

@@ -47,7 +47,7 @@ pub(super) fn for_buffer(size: usize, lock: bool) -> (Environment, Vec<usize>) {
 }
 
 /// The size of a page.
-pub(super) fn page_size() -> usize {
+pub(crate) fn page_size() -> usize {
     // SAFETY: sysconf takes any name.
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }

@@ -14,6 +14,7 @@ mod plan;
 mod populate;
 mod processors;
 
+pub(crate) use environment::page_size;
 pub use error::AllocError;
 
 use plan::{Environment, Plan};
