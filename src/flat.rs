@@ -50,12 +50,11 @@ impl dsaio_transfer {
             _ if self.buffer_offset < 0 => return Err(CallError::NegativeBufferOffset),
             unshifted => unshifted?,
         };
-        let start = self
-            .buffer
-            .addr()
-            .checked_add(self.buffer_offset as usize)
-            .ok_or(PrepareError::MemoryRangeOverflow)?;
-        let buffer = self.buffer.with_addr(start).cast();
+        let (buffer, num_bytes) = (self.buffer.addr() as u64, self.buffer_offset);
+        let start = buffer
+            .checked_add(num_bytes as u64)
+            .ok_or(PrepareError::MemoryRangeOverflow { buffer, num_bytes })?;
+        let buffer = self.buffer.with_addr(start as usize).cast();
         Ok(Transfer::new(self.fd, self.file_offset, buffer, self.num_bytes)?)
     }
 }

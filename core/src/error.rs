@@ -25,9 +25,19 @@ pub enum PrepareError {
         num_bytes: i64,
     },
     /// The end of the range is beyond the largest file offset.
-    FileRangeOverflow,
+    FileRangeOverflow {
+        /// Where the range begins.
+        file_offset: i64,
+        /// Its bytes.
+        num_bytes: i64,
+    },
     /// The end of the memory is beyond the address space.
-    MemoryRangeOverflow,
+    MemoryRangeOverflow {
+        /// The buffer.
+        buffer: u64,
+        /// How many bytes behind it the memory ends, or already begins.
+        num_bytes: i64,
+    },
 }
 
 impl PrepareError {
@@ -36,7 +46,9 @@ impl PrepareError {
         match self {
             PrepareError::BadDescriptor(_) => libc::EBADF,
             PrepareError::NullBuffer => libc::EFAULT,
-            PrepareError::FileRangeOverflow | PrepareError::MemoryRangeOverflow => libc::EOVERFLOW,
+            PrepareError::FileRangeOverflow { .. } | PrepareError::MemoryRangeOverflow { .. } => {
+                libc::EOVERFLOW
+            }
             PrepareError::NegativeFileOffset(_)
             | PrepareError::NegativeLength(_)
             | PrepareError::ZeroBlockSize
@@ -66,15 +78,16 @@ impl fmt::Display for PrepareError {
                 "position {position} is outside the transfer of {num_bytes} bytes; start at 0 to \
                  {num_bytes}"
             ),
-            PrepareError::FileRangeOverflow => {
-                write!(
-                    f,
-                    "file_offset + num_bytes overflows; check the transfer's offset and length"
-                )
-            }
-            PrepareError::MemoryRangeOverflow => {
-                write!(f, "buffer + num_bytes overflows; check the transfer's buffer and length")
-            }
+            PrepareError::FileRangeOverflow { file_offset, num_bytes } => write!(
+                f,
+                "file_offset {file_offset} + num_bytes {num_bytes} overflows; check the transfer's \
+                 offset and length"
+            ),
+            PrepareError::MemoryRangeOverflow { buffer, num_bytes } => write!(
+                f,
+                "buffer {buffer:#x} + {num_bytes} bytes overflows; check the transfer's buffer \
+                 and length"
+            ),
         }
     }
 }

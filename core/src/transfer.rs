@@ -47,11 +47,15 @@ impl Transfer {
         if buffer.is_null() && num_bytes > 0 {
             return Err(PrepareError::NullBuffer);
         }
-        file_offset.checked_add(num_bytes).ok_or(PrepareError::FileRangeOverflow)?;
+        file_offset
+            .checked_add(num_bytes)
+            .ok_or(PrepareError::FileRangeOverflow { file_offset, num_bytes })?;
         // The kernel takes the address, so the pointer's provenance is exposed to it.
-        let address = buffer.expose_provenance() as u64;
-        address.checked_add(num_bytes as u64).ok_or(PrepareError::MemoryRangeOverflow)?;
-        Ok(Transfer { fd, start: Origin { buffer: address, file_offset }, num_bytes })
+        let buffer = buffer.expose_provenance() as u64;
+        buffer
+            .checked_add(num_bytes as u64)
+            .ok_or(PrepareError::MemoryRangeOverflow { buffer, num_bytes })?;
+        Ok(Transfer { fd, start: Origin { buffer, file_offset }, num_bytes })
     }
 
     /// The file.
@@ -137,8 +141,10 @@ mod tests {
         assert_eq!(error(0, -2, BUFFER, 1), (NegativeFileOffset(-2), libc::EINVAL));
         assert_eq!(error(0, 0, BUFFER, -3), (NegativeLength(-3), libc::EINVAL));
         assert_eq!(error(0, 0, null, 1), (NullBuffer, libc::EFAULT));
-        assert_eq!(error(0, i64::MAX, BUFFER, 1), (FileRangeOverflow, libc::EOVERFLOW));
-        assert_eq!(error(0, 0, highest, 1), (MemoryRangeOverflow, libc::EOVERFLOW));
+        let file = FileRangeOverflow { file_offset: i64::MAX, num_bytes: 1 };
+        assert_eq!(error(0, i64::MAX, BUFFER, 1), (file, libc::EOVERFLOW));
+        let memory = MemoryRangeOverflow { buffer: u64::MAX, num_bytes: 1 };
+        assert_eq!(error(0, 0, highest, 1), (memory, libc::EOVERFLOW));
     }
 
     #[test]
