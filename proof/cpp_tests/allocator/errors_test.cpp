@@ -1,8 +1,8 @@
 // What cannot be allocated or locked: null, the right errno, memory as before, and no page
 // touched on the way. Each in a child process that first gives up its privileges.
 
-#include "allocator/child.h"
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -12,8 +12,6 @@
 #include <thread>
 
 namespace {
-
-constexpr int cannot_limit = 77;
 
 // Asks for a buffer that cannot be had. Bits of the answer: 1 not null, 2 wrong errno, 4 memory
 // locked, 8 memory not freed, 16 pages touched.
@@ -37,7 +35,7 @@ int limit_locked_memory(rlim_t bytes)
     const rlimit limit{bytes, bytes};
     // Root may lock whatever the limit says.
     const bool unprivileged = geteuid() != 0 || setuid(65534) == 0;
-    return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && unprivileged ? 0 : cannot_limit;
+    return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && unprivileged ? 0 : cannot_run;
 }
 
 class LimitErrors : public testing::TestWithParam<int64_t> {};
@@ -45,14 +43,11 @@ class LimitErrors : public testing::TestWithParam<int64_t> {};
 TEST_P(LimitErrors, BeforeAnyPageIsTouched)
 {
     const int64_t size = GetParam();
-    std::string text;
-    const int status = in_a_child(
-        [=] {
-            if (limit_locked_memory(MiB) != 0) { return cannot_limit; }
-            return failed(size, ENOMEM);
-        },
-        text);
-    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    const auto [status, text] = in_a_child([=] {
+        if (limit_locked_memory(MiB) != 0) { return cannot_run; }
+        return failed(size, ENOMEM);
+    });
+    if (status == cannot_run) { GTEST_SKIP() << "this user cannot give up its privileges"; }
     EXPECT_EQ(status, 0);
 }
 
@@ -66,53 +61,44 @@ INSTANTIATE_TEST_SUITE_P(Sizes, LimitErrors,
 TEST(AllocatorErrors, NoneForWhatOtherThreadsLock)
 {
     const int64_t size = 3 * MiB;
-    std::string text;
-    const int status = in_a_child(
-        [=] {
-            if (limit_locked_memory(2 * size) != 0) { return cannot_limit; }
-            std::atomic<int> failures{0};
-            const auto allocate = [&] {
-                for (int i = 0; i < 300; ++i) {
-                    void* memory = ds_page_aligned_alloc(size, true);
-                    failures += memory == nullptr ? 1 : 0;
-                    if (memory != nullptr) { munlock(memory, size); }
-                    free(memory);
-                }
-            };
-            std::thread other(allocate);
-            allocate();
-            other.join();
-            return failures > 0 ? 1 : 0;
-        },
-        text);
-    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    const auto [status, text] = in_a_child([=] {
+        if (limit_locked_memory(2 * size) != 0) { return cannot_run; }
+        std::atomic<int> failures{0};
+        const auto allocate = [&] {
+            for (int i = 0; i < 300; ++i) {
+                void* memory = ds_page_aligned_alloc(size, true);
+                failures += memory == nullptr ? 1 : 0;
+                if (memory != nullptr) { munlock(memory, size); }
+                free(memory);
+            }
+        };
+        std::thread other(allocate);
+        allocate();
+        other.join();
+        return failures > 0 ? 1 : 0;
+    });
+    if (status == cannot_run) { GTEST_SKIP() << "this user cannot give up its privileges"; }
     EXPECT_EQ(status, 0) << text;
 }
 
 TEST(AllocatorErrors, LimitOfNothing)
 {
-    std::string text;
-    const int status = in_a_child(
-        [] {
-            if (limit_locked_memory(0) != 0) { return cannot_limit; }
-            return failed(1024 * MiB, EPERM);
-        },
-        text);
-    if (status == cannot_limit) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    const auto [status, text] = in_a_child([] {
+        if (limit_locked_memory(0) != 0) { return cannot_run; }
+        return failed(1024 * MiB, EPERM);
+    });
+    if (status == cannot_run) { GTEST_SKIP() << "this user cannot give up its privileges"; }
     EXPECT_EQ(status, 0);
     EXPECT_NE(text.find("RLIMIT_MEMLOCK is 0 bytes"), std::string::npos) << text;
 }
 
 TEST(AllocatorErrors, LimitOfAddressSpace)
 {
-    std::string text;
-    const int status = in_a_child(
-        [] {
-            const rlimit limit{512 * MiB, 512 * MiB};
-            if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_limit; }
-            return failed(1024 * MiB, ENOMEM);
-        },
-        text);
+    const auto [status, text] = in_a_child([] {
+        const rlimit limit{512 * MiB, 512 * MiB};
+        if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_run; }
+        return failed(1024 * MiB, ENOMEM);
+    });
     EXPECT_EQ(status, 0);
     EXPECT_EQ(text, "") << "the original says nothing either";
 }
@@ -120,24 +106,21 @@ TEST(AllocatorErrors, LimitOfAddressSpace)
 // Room for the buffer but not for its alignment too: the original succeeds, so must we.
 TEST(AllocatorErrors, NoneForWantOfRoomForTheAlignment)
 {
-    std::string text;
-    const int status = in_a_child(
-        [] {
-            std::string reason;
-            const int64_t size = 64 * MiB;
-            if (!may_lock(size, reason)) { return cannot_limit; }
-            free(ds_page_aligned_alloc(4096, false));
-            const int64_t mapped = proc_value("/proc/self/status", "VmSize");
-            // Aligning to 2 MiB takes 2 MiB more, to a page one page.
-            const rlim_t room = mapped + size + MiB;
-            const rlimit limit{room, room};
-            if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_limit; }
-            void* memory = ds_page_aligned_alloc(size, true);
-            const int64_t page = sysconf(_SC_PAGESIZE);
-            return memory != nullptr && resident_pages(memory, size) * page == size ? 0 : 1;
-        },
-        text);
-    if (status == cannot_limit) { GTEST_SKIP() << "this process may not lock 64 MiB"; }
+    const auto [status, text] = in_a_child([] {
+        std::string reason;
+        const int64_t size = 64 * MiB;
+        if (!may_lock(size, reason)) { return cannot_run; }
+        free(ds_page_aligned_alloc(4096, false));
+        const int64_t mapped = proc_value("/proc/self/status", "VmSize");
+        // Aligning to 2 MiB takes 2 MiB more, to a page one page.
+        const rlim_t room = mapped + size + MiB;
+        const rlimit limit{room, room};
+        if (setrlimit(RLIMIT_AS, &limit) != 0) { return cannot_run; }
+        void* memory = ds_page_aligned_alloc(size, true);
+        const int64_t page = sysconf(_SC_PAGESIZE);
+        return memory != nullptr && resident_pages(memory, size) * page == size ? 0 : 1;
+    });
+    if (status == cannot_run) { GTEST_SKIP() << "this process may not lock 64 MiB"; }
     EXPECT_EQ(status, 0) << text;
 }
 

@@ -1,8 +1,8 @@
 // Old kernels: what these lack fails here by a seccomp filter, in a child process. The buffer
 // is the same, silently.
 
-#include "allocator/child.h"
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -12,9 +12,6 @@
 #include <algorithm>
 
 namespace {
-
-constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, since Linux 5.14
-constexpr int no_filter = 77;
 
 struct Missing {
     const char* name;
@@ -26,9 +23,9 @@ std::ostream& operator<<(std::ostream& out, const Missing& missing) { return out
 // Bits of the answer: 1 no buffer, 2 not locked, 4 not resident, 8 more memory than it needs.
 int same_buffers(const Missing& missing, bool collapses)
 {
-    if (!make_fail(missing.number, missing.argument, missing.error) ||
-        (!collapses && !make_fail(SYS_madvise, collapse, EINVAL))) {
-        return no_filter;
+    if (!make_fail(missing.number, missing.error, missing.argument) ||
+        (!collapses && !make_fail(SYS_madvise, EINVAL, collapse))) {
+        return cannot_run;
     }
     int answer = 0;
     for (const int64_t size : {3 * MiB, 300 * MiB}) {
@@ -58,9 +55,8 @@ TEST_P(OldKernel, LocksTheSameBufferInSilence)
     std::string reason;
     if (!may_lock(300 * MiB, reason)) { GTEST_SKIP() << reason; }
     for (const bool collapses : {false, true}) {
-        std::string text;
-        const int status = in_a_child([=] { return same_buffers(missing, collapses); }, text);
-        if (status == no_filter) { GTEST_SKIP() << "this process may not filter system calls"; }
+        const auto [status, text] = in_a_child([=] { return same_buffers(missing, collapses); });
+        if (status == cannot_run) { GTEST_SKIP() << "this process may not filter system calls"; }
         EXPECT_EQ(status, 0) << collapses;
         EXPECT_EQ(text, "") << collapses;
     }

@@ -2,7 +2,8 @@
 // arguments, cannot see. Memory is locked and given back, errors print nothing, and the version is
 // the project's.
 
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,6 @@
 
 #include <linux/capability.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <cerrno>
 
 namespace {
@@ -69,31 +69,27 @@ TEST_F(Flat, MunlockAndFreeGiveBackABufferOfAlloc)
     expect_given_back();
 }
 
-// Runs in a process of its own, without the privilege to lock more than `limit` bytes; the exit
-// status is the error.
+// The error in a process of its own, without the privilege to lock more than `limit` bytes.
 int error_with_limit(rlim_t limit)
 {
-    const pid_t child = fork();
-    if (child == 0) {
+    const auto [status, text] = in_a_child([=] {
         const rlimit limits{limit, limit};
-        if (setrlimit(RLIMIT_MEMLOCK, &limits) != 0) { _exit(101); }
+        if (setrlimit(RLIMIT_MEMLOCK, &limits) != 0) { return 101; }
         // No capabilities, so no CAP_IPC_LOCK.
         __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
         const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
-        if (syscall(SYS_capset, &header, none) != 0) { _exit(102); }
+        if (syscall(SYS_capset, &header, none) != 0) { return 102; }
         int mark;
         void* buffer = &mark;
         const int64_t before = in_use();
         const int answer = dsaio_alloc(bytes, true, &buffer);
-        if (buffer != &mark) { _exit(103); }
-        if (in_use() >= before + bytes) { _exit(104); }
-        if (locked_bytes() != 0) { _exit(105); }
-        _exit(-answer);
-    }
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status));
-    return WEXITSTATUS(status);
+        if (buffer != &mark) { return 103; }
+        if (in_use() >= before + bytes) { return 104; }
+        if (locked_bytes() != 0) { return 105; }
+        return -answer;
+    });
+    EXPECT_EQ(text, "");
+    return status;
 }
 
 // mlock(2): EPERM where nothing may be locked, ENOMEM where less may be.

@@ -2,7 +2,7 @@
 // the library's calls come here first. Each is noted and goes on to the kernel. Speed alone would
 // show most of this otherwise, and tests assert no times.
 
-#include "allocator/memory_state.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -20,8 +20,6 @@
 #include <mutex>
 
 namespace {
-
-constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, since Linux 5.14
 
 // A thread that populates, when it asks for its processors or populates a piece.
 struct Thread {

@@ -1,6 +1,7 @@
 // What ds_page_aligned_alloc(size, true) promises, as the kernel sees it.
 
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +10,6 @@
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <algorithm>
 #include <bitset>
 #include <filesystem>
@@ -214,18 +214,15 @@ TEST_F(Locked, ABufferSurvivesAFork)
         ASSERT_NE(memory, nullptr);
         memory[0] = memory[size - 1] = 1;
         const int64_t pages = size / sysconf(_SC_PAGESIZE);
-        const pid_t child = fork();
-        if (child == 0) {
+        const auto [status, text] = in_a_child([=] {
             // The contents are inherited, the lock is not; the child may allocate on its own.
             const bool inherited = memory[0] == 1 && memory[size - 1] == 1 && locked_bytes() == 0;
             memory[0] = 2;
             free(memory);
             void* own = ds_page_aligned_alloc(size, true);
-            _exit(inherited && own != nullptr && resident_pages(own, size) == pages ? 0 : 1);
-        }
-        int status = -1;
-        waitpid(child, &status, 0);
-        EXPECT_EQ(status, 0) << size;
+            return inherited && own != nullptr && resident_pages(own, size) == pages ? 0 : 1;
+        });
+        EXPECT_EQ(status, 0) << size << " " << text;
         EXPECT_EQ(memory[0], 1) << size;
         EXPECT_GE(locked_bytes(), size) << size;
         release(memory, size);

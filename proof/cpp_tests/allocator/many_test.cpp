@@ -1,7 +1,7 @@
 // Many locked buffers at once: what they cost together, and at the limit of mappings.
 
-#include "allocator/child.h"
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -62,8 +62,6 @@ TEST(Many, CostWhatIsPromised)
     EXPECT_LT(mappings() - mapped, page == 4096 ? 20 : 100);
 }
 
-constexpr int cannot_fill = 77;
-
 // Mappings that one process may have; -1 where it is not known.
 int64_t most_mappings()
 {
@@ -93,12 +91,12 @@ int at_the_limit(bool collapses)
     const size_t length = most_mappings() * page;
     auto* region = static_cast<char*>(
         mmap(nullptr, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-    if (region == MAP_FAILED) { return cannot_fill; }
-    if (!collapses && !make_fail(SYS_madvise, collapse, EINVAL)) { return cannot_fill; }
+    if (region == MAP_FAILED) { return cannot_run; }
+    if (!collapses && !make_fail(SYS_madvise, EINVAL, collapse)) { return cannot_run; }
     // Every second page is a mapping of its own, and so is what is between them.
     char* end = region + page;
     while (end < region + length && mprotect(end, page, PROT_READ) == 0) { end += 2 * page; }
-    if (end >= region + length || errno != ENOMEM) { return cannot_fill; }
+    if (end >= region + length || errno != ENOMEM) { return cannot_run; }
     munmap(end, region + length - end);
 
     int answer = 8 | 16;
@@ -127,13 +125,13 @@ int at_the_limit(bool collapses)
 
 TEST(Many, MappingsLeaveTheOriginalsBuffer)
 {
-    std::string reason, text;
+    std::string reason;
     if (!may_lock(64 * MiB, reason)) { GTEST_SKIP() << reason; }
     if (most_mappings() > 2 << 20) { GTEST_SKIP() << "vm.max_map_count is too high to get there"; }
     for (const bool collapses : {false, true}) {
         if (collapses && !kernel_collapses()) { continue; }
-        const int found = in_a_child([=] { return at_the_limit(collapses); }, text);
-        if (found == cannot_fill) { GTEST_SKIP() << "mappings cannot be used up here"; }
+        const int found = in_a_child([=] { return at_the_limit(collapses); }).status;
+        if (found == cannot_run) { GTEST_SKIP() << "mappings cannot be used up here"; }
         EXPECT_EQ(found, !collapses && own_mappings() ? 0 : 16) << collapses;
     }
 }

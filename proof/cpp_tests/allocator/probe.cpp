@@ -2,7 +2,7 @@
 // the environment is read once. Given "collapses" in place of a size, it prints whether the kernel
 // makes huge pages without advice.
 
-#include "allocator/memory_state.h"
+#include "support/memory_state.h"
 
 #include <deepspeed_aio_utils.h>
 

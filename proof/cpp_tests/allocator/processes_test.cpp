@@ -3,8 +3,8 @@
 // their own, where that costs address space alone; in other processes the buffers are the
 // original's there.
 
-#include "allocator/child.h"
-#include "allocator/memory_state.h"
+#include "support/child.h"
+#include "support/memory_state.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,6 @@
 
 namespace {
 
-constexpr int cannot_prepare = 77;
 constexpr int mcl_onfault = 4;  // MCL_ONFAULT, since glibc 2.27
 
 int64_t status(const char* name) { return proc_value("/proc/self/status", name); }
@@ -145,15 +144,15 @@ class Processes : public testing::TestWithParam<Process> {};
 // In a child process.
 void pay_for_the_buffer_alone(const Process& process, bool collapses)
 {
-    std::string reason, text;
+    std::string reason;
     if (!may_lock(256 * MiB, reason)) { GTEST_SKIP() << reason; }
     const bool locks_all = std::string(process.name).rfind("LockAll", 0) == 0;
     const Expected expected{collapses && small_ones_are_huge(),
                             !collapses && process.own_mapping && own_mappings(), locks_all,
                             process.in_thread};
     const auto checks = [=] {
-        if (!collapses && !make_fail(SYS_madvise, collapse, EINVAL)) { return cannot_prepare; }
-        if (!leave_the_parents_heap() || !process.prepare()) { return cannot_prepare; }
+        if (!collapses && !make_fail(SYS_madvise, EINVAL, collapse)) { return cannot_run; }
+        if (!leave_the_parents_heap() || !process.prepare()) { return cannot_run; }
         const auto run = [=] {
             // The first buffer finds out, and what malloc sets up once is not the buffer's.
             dsaio_free(ds_page_aligned_alloc(8 * MiB, true), 8 * MiB);
@@ -171,8 +170,8 @@ void pay_for_the_buffer_alone(const Process& process, bool collapses)
         }
         return 0;
     };
-    const int status = in_a_child(checks, text);
-    if (status == cannot_prepare) { GTEST_SKIP() << "this process may not be prepared so"; }
+    const auto [status, text] = in_a_child(checks);
+    if (status == cannot_run) { GTEST_SKIP() << "this process may not be prepared so"; }
     EXPECT_EQ(status, 0);
     EXPECT_EQ(text, "");
 }
@@ -192,24 +191,20 @@ TEST_P(Processes, AlsoWhereTheKernelDoesNotCollapse)
 // heap.
 TEST(Processes, KeepTheirOwnLocks)
 {
-    std::string reason, text;
+    std::string reason;
     if (!may_lock(256 * MiB, reason)) { GTEST_SKIP() << reason; }
     const int64_t size = 3 * MiB;
-    const int status = in_a_child(
-        [=] {
-            if (!leave_an_end() || mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-                return cannot_prepare;
-            }
-            const int64_t before = locked_bytes();
-            void* memory = ds_page_aligned_alloc(size, true);
-            expect(locked_bytes() == before, "locked", size, locked_bytes() - before);
-            munlock(memory, size);
-            free(memory);
-            expect(before - locked_bytes() == size, "unlocked", size, before - locked_bytes());
-            return 0;
-        },
-        text);
-    if (status == cannot_prepare) { GTEST_SKIP() << "this process may not be prepared so"; }
+    const auto [status, text] = in_a_child([=] {
+        if (!leave_an_end() || mlockall(MCL_CURRENT | MCL_FUTURE) != 0) { return cannot_run; }
+        const int64_t before = locked_bytes();
+        void* memory = ds_page_aligned_alloc(size, true);
+        expect(locked_bytes() == before, "locked", size, locked_bytes() - before);
+        munlock(memory, size);
+        free(memory);
+        expect(before - locked_bytes() == size, "unlocked", size, before - locked_bytes());
+        return 0;
+    });
+    if (status == cannot_run) { GTEST_SKIP() << "this process may not be prepared so"; }
     EXPECT_EQ(status, 0);
     EXPECT_EQ(text, "");
 }

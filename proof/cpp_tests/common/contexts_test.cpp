@@ -1,12 +1,12 @@
 // aio_context: what its callers see, forks, and what is left of many of them.
 
 #include "common/transfer.h"
+#include "support/child.h"
 
 #include <dsaio_transfer.h>
 #include <gtest/gtest.h>
 
 #include <dirent.h>
-#include <sys/wait.h>
 #include <atomic>
 #include <thread>
 
@@ -123,14 +123,11 @@ TEST_F(Contexts, ChildOfAForkDestroysWhatItsParentUses)
     Call call;
     call.fd = open(false);
     call.prepare();
-    const pid_t child = fork();
-    if (child == 0) {
+    const auto [status, text] = in_a_child([&] {
         call.context.reset();
-        _exit(0);
-    }
-    int status = -1;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
+        return 0;
+    });
+    EXPECT_EQ(status, 0) << text;
     call.run();
     close(call.fd);
     std::vector<char> contents;

@@ -2,16 +2,13 @@
 // then abort.
 
 #include "common/transfer.h"
+#include "support/child.h"
 
 #include <dsaio_transfer.h>
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 
 namespace {
@@ -103,18 +100,7 @@ TEST(Constructors, RejectWhatIsNotPositive)
 }
 
 // As where fs.aio-max-nr is reached.
-bool refuse_aio()
-{
-    sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_setup, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog filter{4, program};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
+bool refuse_aio() { return make_fail(SYS_io_setup, EAGAIN); }
 
 TEST(Constructors, SayOnceThatTheKernelHasNoRoom)
 {

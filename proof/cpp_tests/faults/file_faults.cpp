@@ -13,9 +13,6 @@
 
 namespace {
 
-bool always(const Case&) { return true; }
-bool sequential(const Case& c) { return !c.overlap; }
-
 void limit_file_size(int64_t bytes)
 {
     const rlimit limit{static_cast<rlim_t>(bytes), static_cast<rlim_t>(bytes)};

@@ -16,9 +16,6 @@
 
 namespace {
 
-bool always(const Case&) { return true; }
-bool sequential(const Case& c) { return !c.overlap; }
-
 std::function<void(Case&)> bad_memory(std::function<void(Stage&)> before)
 {
     return [=](Case& c) {

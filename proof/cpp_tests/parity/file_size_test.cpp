@@ -1,13 +1,13 @@
 // get_file_size and get_fd_file_size: answers, errno and the out-parameter, both libraries.
 
 #include "parity/objects.h"
+#include "support/child.h"
 #include "support/direct_io_dir.h"
 
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -126,14 +126,11 @@ TEST_F(FileSize, OfWhatMayNotBeSeen)
     ASSERT_EQ(mkdir(closed.c_str(), 0), 0);
     const std::string inside = closed + "/x";
     original(), ours();  // opened before the fork
-    const pid_t child = fork();
-    if (child == 0) {
-        if (geteuid() == 0 && setuid(65534) != 0) { _exit(2); }
-        _exit(of_path(inside.c_str()).error == EACCES && !HasFailure() ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0);
+    const auto [status, text] = in_a_child([&] {
+        if (geteuid() == 0 && setuid(65534) != 0) { return 2; }
+        return of_path(inside.c_str()).error == EACCES && !HasFailure() ? 0 : 1;
+    });
+    EXPECT_EQ(status, 0) << text;
     rmdir(closed.c_str());
 }
 

@@ -2,12 +2,12 @@
 // allowed.
 
 #include "parity/objects.h"
+#include "support/child.h"
 
 #include <gtest/gtest.h>
 
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -46,67 +46,44 @@ TEST_P(PageAlloc, MoreThanThereIsIsNullInSilence)
 TEST_P(PageAlloc, SuccessLeavesErrnoAlone)
 {
     LoadedLibrary& allocator = library();
-    const pid_t child = fork();
-    if (child == 0) {
+    const auto [status, text] = in_a_child([&] {
         const rlimit none{0, 0};
-        if (setrlimit(RLIMIT_NOFILE, &none) != 0) { _exit(2); }
+        if (setrlimit(RLIMIT_NOFILE, &none) != 0) { return 2; }
         errno = 4711;
         const bool allocated = allocator.page_aligned_alloc(64 << 20, false) != nullptr &&
                                allocator.page_aligned_alloc(page, true) != nullptr;
-        _exit(allocated && errno == 4711 ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0);
+        return allocated && errno == 4711 ? 0 : 1;
+    });
+    EXPECT_EQ(status, 0) << text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Library, PageAlloc, testing::Bool(),
                          [](const auto& info) { return info.param ? "Ours" : "Original"; });
 
-struct Answer {
-    std::string text;
-    int error = 0;
-};
-
 // What a process prints and answers that may lock 64 KiB and asks for 16 MiB. In a child, because
 // it gives up root, which no limit holds for.
-Answer lock_too_much(LoadedLibrary& library)
+Child lock_too_much(LoadedLibrary& library)
 {
-    int out[2];
-    if (pipe(out) != 0) { return {}; }
-    const pid_t child = fork();
-    if (child == 0) {
+    return in_a_child([&] {
         const rlimit limit{65536, 131072};
         const bool limited = setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
         const bool unprivileged = geteuid() != 0 || setuid(65534) == 0;
-        dup2(out[1], STDERR_FILENO);
-        if (!limited || !unprivileged) { _exit(101); }
+        if (!limited || !unprivileged) { return cannot_run; }
         errno = 0;
         const void* memory = library.page_aligned_alloc(16 << 20, true);
         const int error = errno;
-        _exit(memory == nullptr ? error : 100);
-    }
-    close(out[1]);
-    Answer answer;
-    char buffer[4096];
-    for (ssize_t n; (n = read(out[0], buffer, sizeof buffer)) > 0;) {
-        answer.text.append(buffer, n);
-    }
-    close(out[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    answer.error = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return answer;
+        return memory == nullptr ? error : 100;
+    });
 }
 
 TEST(LockLimit, IsSaidInTheOriginalsLineAndThenInOursWithTheRemedy)
 {
-    const Answer theirs = lock_too_much(original());
-    if (theirs.error == 101) { GTEST_SKIP() << "this user cannot give up its privileges"; }
-    const Answer mine = lock_too_much(ours());
+    const Child theirs = lock_too_much(original());
+    if (theirs.status == cannot_run) { GTEST_SKIP() << "this user cannot give up its privileges"; }
+    const Child mine = lock_too_much(ours());
     // errno (EAGAIN and ENOMEM are both documented), and null.
-    ASSERT_LT(theirs.error, 100) << "the original could lock it";
-    EXPECT_EQ(theirs.error, mine.error);
+    ASSERT_LT(theirs.status, 100) << "the original could lock it";
+    EXPECT_EQ(theirs.status, mine.status);
     ASSERT_EQ(theirs.text.substr(0, 39), "mlock failed to allocate 16777216 bytes");
     ASSERT_EQ(mine.text.substr(0, theirs.text.size()), theirs.text);
     // D3: the second line.

@@ -1,7 +1,7 @@
 // Many threads at once, as DeepSpeed's programs have them: each gets the requests and the buffers
 // that a single thread gets.
 
-#include "allocator/memory_state.h"
+#include "support/memory_state.h"
 #include "support/pattern.h"
 
 #include <deepspeed_aio_utils.h>

@@ -118,6 +118,8 @@ inline int64_t huge_page_size()
     return size;
 }
 
+inline constexpr int populate_write = 23;  // MADV_POPULATE_WRITE, since Linux 5.14
+
 // Whether the kernel makes huge pages of memory without advice: MADV_COLLAPSE, since Linux 6.1.
 inline constexpr int collapse = 25;
 inline bool kernel_collapses() { return madvise(nullptr, 0, collapse) == 0; }

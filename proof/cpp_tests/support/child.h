@@ -13,31 +13,42 @@
 #include <functional>
 #include <string>
 
-// Runs `check` in a child and returns its exit status; `text` receives its stderr.
-inline int in_a_child(const std::function<int()>& check, std::string& text)
+// What a check answers where it cannot run, so that its test is skipped.
+inline constexpr int cannot_run = 77;
+
+struct Child {
+    int status = -1;   // what the check answered
+    std::string text;  // on stderr
+};
+
+// Runs `check` in a child.
+inline Child in_a_child(const std::function<int()>& check)
 {
     int out[2];
-    if (pipe(out) != 0) { return -1; }
+    if (pipe(out) != 0) { return {}; }
     const pid_t child = fork();
     if (child == 0) {
         dup2(out[1], STDERR_FILENO);
         _exit(check());
     }
     close(out[1]);
-    text.clear();
+    Child ended;
     char buffer[4096];
-    for (ssize_t n; (n = read(out[0], buffer, sizeof buffer)) > 0;) { text.append(buffer, n); }
+    for (ssize_t n; (n = read(out[0], buffer, sizeof buffer)) > 0;) {
+        ended.text.append(buffer, n);
+    }
     close(out[0]);
     int status = -1;
     waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (WIFEXITED(status)) { ended.status = WEXITSTATUS(status); }
+    return ended;
 }
 
 inline constexpr int any = -1;
 
 // From now on this process's system call `number`, with `argument` as its third one, answers
 // `error`.
-inline bool make_fail(int number, int argument, int error)
+inline bool make_fail(int number, int error, int argument = any)
 {
     // The low half of the third argument, on little-endian machines.
     const __u32 third = offsetof(seccomp_data, args) + 2 * sizeof(__u64);
