@@ -1,8 +1,8 @@
 #!/bin/sh
-# The opt-outs: DSAIO_HUGE_PAGES=never and DSAIO_POPULATE_THREADS=1, alone and together. And another malloc,
-# and settings of glibc's.
+# The opt-outs: DSAIO_HUGE_PAGES=never and DSAIO_POPULATE_THREADS=1, alone and together. And
+# settings of glibc's malloc.
 set -eu
-probe=$1
+. "$(dirname "$0")/probe.sh"
 cpus=$(nproc)
 # With "always" the kernel may use huge pages unasked, so there is nothing to opt out of.
 case $(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null) in
@@ -10,41 +10,16 @@ case $(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null) in
 *'[madvise]'*) huge=yes opted_out=no ;;
 *) huge=no opted_out=no ;;
 esac
-size=$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size 2>/dev/null || echo 0)
-huge_mib=$((size / 1048576))
 # Larger ones are not asked for.
 if [ "$huge_mib" -gt 32 ]; then huge=$opted_out; fi
 if [ "$cpus" -gt 1 ]; then helpers=yes; else helpers=no; fi
 
-mib=512
-# expect HELPERS HUGE [VARIABLE=value ...] [COMMAND ...]: how a buffer of $mib MiB must be in that
-# environment
-expect() {
-    expected="helpers $1
-huge $2
-resident yes"
-    shift 2
-    status=0
-    found=$(env "$@" "$probe" "$mib") || status=$?
-    if [ "$status" -eq 77 ]; then
-        echo "skipped: $found"
-        exit 77
-    fi
-    case $expected in
-    *any*) found=$(echo "$found" | sed 's/huge .*/huge any/') ;;
-    esac
-    if [ "$found" != "$expected" ]; then
-        printf 'FAILED with "%s": found\n%s\nexpected\n%s\n' "$*" "$found" "$expected"
-        exit 1
-    fi
-}
-
 expect "$helpers" "$huge"
-expect no "$huge" DSAIO_POPULATE_THREADS=1
-expect "$helpers" "$opted_out" DSAIO_HUGE_PAGES=never
-expect no "$opted_out" DSAIO_HUGE_PAGES=never DSAIO_POPULATE_THREADS=1
+expect no "$huge" env DSAIO_POPULATE_THREADS=1
+expect "$helpers" "$opted_out" env DSAIO_HUGE_PAGES=never
+expect no "$opted_out" env DSAIO_HUGE_PAGES=never DSAIO_POPULATE_THREADS=1
 # Unknown values change nothing.
-expect "$helpers" "$huge" DSAIO_HUGE_PAGES=sometimes DSAIO_POPULATE_THREADS=many
+expect "$helpers" "$huge" env DSAIO_HUGE_PAGES=sometimes DSAIO_POPULATE_THREADS=many
 # A caller that may use one processor gets no helper.
 first=$(taskset -cp $$ | sed 's/.*: *//; s/[,-].*//')
 expect no "$huge" taskset -c "$first"
@@ -61,9 +36,9 @@ fi
 for mib in 2 32; do
     if [ "$mib" -lt "$huge_mib" ]; then heap=$opted_out own=$opted_out; fi
     expect no "$own"
-    expect no "$opted_out" DSAIO_HUGE_PAGES=never
-    expect no "$heap" GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
-    expect no "$heap" GLIBC_TUNABLES=glibc.malloc.mmap_max=0
+    expect no "$opted_out" env DSAIO_HUGE_PAGES=never
+    expect no "$heap" env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
+    expect no "$heap" env GLIBC_TUNABLES=glibc.malloc.mmap_max=0
     # Small pages, touched by malloc.
-    expect no "$opted_out" MALLOC_PERTURB_=85
+    expect no "$opted_out" env MALLOC_PERTURB_=85
 done

@@ -5,7 +5,7 @@
 #
 # usage: kernel_test.sh PROBE
 set -eu
-probe=$1
+. "$(dirname "$0")/probe.sh"
 overcommit=/proc/sys/vm/overcommit_memory
 modes=/sys/kernel/mm/transparent_hugepage/enabled
 if ! grep -qs '\[madvise\]' $modes; then
@@ -16,7 +16,7 @@ if grep -qE 'Max (address space|data size) +[0-9]' /proc/self/limits; then
     echo "skipped: address space is limited (ulimit -v, ulimit -d)"
     exit 77
 fi
-mib=$(($(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size) / 1048576))
+mib=$huge_mib
 if [ "$mib" -gt 32 ]; then
     echo "skipped: huge pages of $mib MiB are not used"
     exit 77
@@ -28,27 +28,17 @@ over=$overcommit
 played=$(mktemp "${TMPDIR:-/tmp}/dsaio-kernel-XXXXXX")
 trap 'rm -f "$played"' EXIT
 
-# expect HUGE FILE CONTENT: whether the buffer is on huge pages where the kernel's file has this content
-expect() {
+# play HUGE FILE CONTENT: whether the buffer must be on huge pages where the kernel's file has this content
+play() {
+    echo "\"$3\" in $2"
     echo "$3" > "$played"
-    status=0
-    found=$($unshare sh -c "mount --bind '$played' $2 && exec '$probe' $mib") || status=$?
-    if [ "$status" -eq 77 ]; then
-        echo "skipped: $found"
-        exit 77
-    fi
-    if [ "$found" != "helpers no
-huge $1
-resident yes" ]; then
-        printf 'FAILED with "%s" in %s: expected huge %s, found\n%s\n' "$3" "$2" "$1" "$found"
-        exit 1
-    fi
+    expect no "$1" mounted "$played" "$2"
 }
 
-expect yes $overcommit 0
-expect yes $overcommit 1
+play yes $overcommit 0
+play yes $overcommit 1
 # Accounted for: only what malloc may keep, and the kernel collapses.
-expect "$("$probe" collapses)" $overcommit 2
-expect "$("$probe" collapses)" $overcommit ""
-expect yes $modes "[always] madvise never"
-expect no $modes "always madvise [never]"
+play "$("$probe" collapses)" $overcommit 2
+play "$("$probe" collapses)" $overcommit ""
+play yes $modes "[always] madvise never"
+play no $modes "always madvise [never]"
