@@ -34,11 +34,11 @@ if [ "$(cat /proc/sys/vm/overcommit_memory)" = 2 ] ||
     own=$heap
 fi
 for mib in 2 32; do
-    if [ "$mib" -lt "$huge_mib" ]; then heap=$opted_out own=$opted_out; fi
-    expect no "$own"
+    if [ "$mib" -ge "$huge_mib" ]; then in_heap=$heap alone=$own; else in_heap=$opted_out alone=$opted_out; fi
+    expect no "$alone"
     expect no "$opted_out" env DSAIO_HUGE_PAGES=never
-    expect no "$heap" env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
-    expect no "$heap" env GLIBC_TUNABLES=glibc.malloc.mmap_max=0
+    expect no "$in_heap" env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=1073741824
+    expect no "$in_heap" env GLIBC_TUNABLES=glibc.malloc.mmap_max=0
     # Small pages, touched by malloc.
     expect no "$opted_out" env MALLOC_PERTURB_=85
 done
