@@ -129,13 +129,13 @@ pub(super) fn dio(fd: RawFd) -> Result<Dio, Errno> {
     Ok(Dio { alignment, page })
 }
 
-/// The file systems on which sync_file_range(2) is known to write a file's pages back: ext2 to ext4, XFS,
-/// Btrfs and F2FS. On others it can succeed and do nothing: with overlayfs the pages are those of the file below,
-/// and ZFS does not keep what was written in the page cache.
+/// The file systems on which sync_file_range(2) is known to write a file's pages back: ext2 to ext4,
+/// XFS, Btrfs and F2FS. On others it can succeed and do nothing: with overlayfs the pages are those of
+/// the file below, and ZFS does not keep what was written in the page cache.
 const WRITES_BACK_RANGES: [u32; 4] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010];
 
-/// Waits until a range of a file is on the device, as after a direct write: where possible without a flush of
-/// the device's own cache.
+/// Waits until a range of a file is on the device, as after a direct write: where possible without a
+/// flush of the device's own cache.
 pub(super) fn flush(fd: RawFd, file_offset: i64, num_bytes: u64) -> Result<(), Errno> {
     let all = libc::SYNC_FILE_RANGE_WAIT_BEFORE
         | libc::SYNC_FILE_RANGE_WRITE
