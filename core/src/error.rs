@@ -35,7 +35,7 @@ pub enum PrepareError {
     MemoryRangeOverflow {
         /// The buffer.
         buffer: u64,
-        /// How many bytes behind it the memory ends, or already begins.
+        /// The bytes that were added to it.
         num_bytes: i64,
     },
 }
@@ -85,8 +85,8 @@ impl fmt::Display for PrepareError {
             ),
             PrepareError::MemoryRangeOverflow { buffer, num_bytes } => write!(
                 f,
-                "buffer {buffer:#x} + {num_bytes} bytes overflows; check the transfer's buffer \
-                 and length"
+                "buffer {buffer:#x} + {num_bytes} bytes overflows; check the transfer's \
+                 buffer, offset and length"
             ),
         }
     }

@@ -26,13 +26,14 @@ struct Result {
 
 // Where the file lies. All but `usual` are mounted for one case, in a mount namespace of its own.
 enum class Disk {
-    usual,       // the first directory that takes O_DIRECT; see support/direct_io_dir.h
-    tmpfs,       // 1 MiB
-    ext4,        // 2 MiB
-    sectors_4k,  // ext4 on a disk of 4 KiB sectors
-    failing,     // ext4, for fail_disk()
-    overlay,     // overlayfs on such an ext4
-    ramfs,       // refuses O_DIRECT
+    usual,        // the first directory that takes O_DIRECT; see support/direct_io_dir.h
+    tmpfs,        // 1 MiB
+    ext4,         // 2 MiB
+    sectors_4k,   // ext4 on a disk of 4 KiB sectors
+    failing,      // ext4, for fail_disk()
+    overlay,      // overlayfs on such an ext4
+    inline_data,  // ext4 that keeps small files in their inodes, for fail_disk()
+    ramfs,        // refuses O_DIRECT
 };
 
 // The process that is about to make a transfer, with its file open.

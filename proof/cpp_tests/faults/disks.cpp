@@ -37,14 +37,14 @@ bool own_mounts()
             put("/proc/self/gid_map", "0 " + group + " 1"));
 }
 
-int run_mkfs(const std::string& image)
+int run_mkfs(const std::string& image, const char* features)
 {
     const pid_t child = fork();
     if (child == 0) {
         // Debian has it where the path of an ordinary user does not lead.
         setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
-        execlp("mkfs.ext4", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-O", "^has_journal",
-               "-E", "nodiscard,lazy_itable_init=0", image.c_str(), nullptr);
+        execlp("mkfs.ext4", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-O", features, "-E",
+               "nodiscard,lazy_itable_init=0", image.c_str(), nullptr);
         _exit(127);
     }
     int status = -1;
@@ -86,12 +86,13 @@ int attach(const std::string& image, unsigned sector, std::string& device)
 int image = -1;
 
 // The image is a file without a name, so nothing is left of it either.
-std::string mount_ext4(const std::string& directory, int64_t size, unsigned sector)
+std::string mount_ext4(const std::string& directory, int64_t size, unsigned sector,
+                       const char* features = "^has_journal")
 {
     image = memfd_create("disk", MFD_ALLOW_SEALING);
     const std::string name = "/proc/self/fd/" + std::to_string(image);
     if (ftruncate(image, size) != 0) { return failed("an image of a disk"); }
-    switch (run_mkfs(name)) {
+    switch (run_mkfs(name, features)) {
         case 0:
             break;
         case 127:
@@ -148,6 +149,8 @@ std::string mount_disk(Disk disk, const std::string& directory)
             return mount_ext4(directory, 16 * MiB, 512);
         case Disk::overlay:
             return mount_overlay(directory);
+        case Disk::inline_data:
+            return mount_ext4(directory, 16 * MiB, 512, "^has_journal,inline_data");
         default:
             return mount_ext4(directory, 2 * MiB, 512);
     }

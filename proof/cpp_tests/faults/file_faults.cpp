@@ -32,6 +32,16 @@ std::function<void(Case&)> new_file_on(Disk disk, int error)
     };
 }
 
+// A new file that is smaller than a sector, so that it goes through the page cache.
+std::function<void(Case&)> failing_tail(Disk disk)
+{
+    return [=](Case& c) {
+        new_file_on(disk, EIO)(c);
+        c.num_bytes = 100;
+        c.before = [](Stage&) { fail_disk(); };
+    };
+}
+
 // A transfer that is not aligned: offset in the file, in memory, and what is above a multiple.
 std::function<void(Case&)> unaligned(int64_t offset, int64_t shift, int64_t tail)
 {
@@ -82,14 +92,11 @@ std::vector<Fault> disks()
                  });
              };
          }},
-        {"failing_disk_in_a_container",
-         "disk that fails with EIO, below overlayfs, and ends that are not aligned", false, true,
-         always,
-         [](Case& c) {
-             new_file_on(Disk::overlay, EIO)(c);
-             c.num_bytes = 100;
-             c.before = [](Stage&) { fail_disk(); };
-         }},
+        {"failing_disk_below_overlayfs", "disk that fails with EIO, below overlayfs; 100 bytes",
+         false, true, always, failing_tail(Disk::overlay)},
+        {"failing_disk_of_small_files",
+         "disk that fails with EIO, ext4 with `inline_data`; 100 bytes", false, true, always,
+         failing_tail(Disk::inline_data)},
         {"sectors_4k_own_padding",
          "4 KiB sectors: 1 MiB + 2 KiB by 2 threads (DeepSpeed's padding)", true, true, always,
          [](Case& c) {
