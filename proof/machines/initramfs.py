@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # In the order in which they are loaded; a kernel may have some built in.
-MODULES = ("virtio_pci", "virtio_blk", "nvme", "ext4", "loop", "dm_mod", "dm_flakey")
+MODULES = ("virtio_pci", "virtio_blk", "nvme", "ext4", "overlay", "loop", "dm_mod", "dm_flakey")
 
 
 def output(*command):
