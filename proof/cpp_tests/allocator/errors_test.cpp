@@ -26,7 +26,7 @@ int failed(int64_t size, int expected_errno)
     const void* memory = ds_page_aligned_alloc(size, true);
     const int error = errno;
     const int64_t touching = proc_value("/proc/self/status", "VmHWM") - touched;
-    // Before Linux 6.2 a thread's pages are counted up to 64 pages late.
+    // Pages are counted late, as resident_bytes() says.
     const int64_t late = 64 * sysconf(_SC_PAGESIZE);
     return (memory != nullptr ? 1 : 0) | (error != expected_errno ? 2 : 0) |
            (locked_bytes() != 0 ? 4 : 0) | (in_use() - used > MiB ? 8 : 0) |

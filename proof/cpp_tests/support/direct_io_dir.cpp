@@ -30,9 +30,10 @@ const char* direct_io_error(const std::string& directory)
 
 std::string choose(std::string& reason)
 {
-    for (const char* candidate : std::initializer_list<const char*>{
-             getenv("DSAIO_TEST_DIR"), ".", getenv("TMPDIR"), "/var/tmp", "/tmp"}) {
-        if (candidate == nullptr) { continue; }
+    const char* chosen = getenv("DSAIO_TEST_DIR");
+    for (const char* candidate :
+         std::initializer_list<const char*>{chosen, ".", getenv("TMPDIR"), "/var/tmp", "/tmp"}) {
+        if (candidate == nullptr || (chosen != nullptr && candidate != chosen)) { continue; }
         const std::string directory = candidate;
         try {
             const char* error = direct_io_error(directory);

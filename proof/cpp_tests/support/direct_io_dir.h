@@ -2,9 +2,9 @@
 
 #include <string>
 
-// A directory whose file system takes O_DIRECT writes at 4096-byte granularity: the first of
-// $DSAIO_TEST_DIR, the working directory, $TMPDIR, /var/tmp and /tmp that does. Empty where none
-// does; `reason` then says what each one answered. The choice is printed once.
+// A directory whose file system takes O_DIRECT writes at 4096-byte granularity: $DSAIO_TEST_DIR if
+// it is set, or else the first of the working directory, $TMPDIR, /var/tmp and /tmp that does.
+// Empty where none does; `reason` then says what each one answered. The choice is printed once.
 std::string direct_io_dir(std::string& reason);
 
 // A new file in the direct_io_dir(), removed at the end of the scope.
