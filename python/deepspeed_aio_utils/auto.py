@@ -1,4 +1,4 @@
-"""Switches the library on when it is imported: `import deepspeed_aio_utils.auto`.
+"""Switches the libraries on when it is imported: `import deepspeed_aio_utils.auto`.
 
 Import it before DeepSpeed. Raises deepspeed_aio_utils.ActivationError if that is not possible.
 """

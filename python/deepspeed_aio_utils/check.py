@@ -1,5 +1,5 @@
-"""`dsaio check`: whether the libraries are on and work. Bindings are read from
-memory, tensors are written and read back, and a write that cannot succeed has to raise.
+"""`dsaio check`: whether the libraries are on and work. Bindings are read from memory, tensors are written
+and read back, and a write that cannot succeed has to raise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from . import NOT_INSTALLED, __version__, system_checks
 from .activation import Activation, activate
 from .binding import Binding, bindings
-from .deepspeed_install import ops_on_disk, package_directory, release
+from .deepspeed_install import locks_of_compilations, ops_on_disk, package_directory, release
 from .errors import ActivationError, LibraryUnavailable, TransferError
 from .library import REINSTALL, library_path
 from .releases import REQUIREMENT
@@ -114,10 +114,8 @@ def _load_op(report: Report) -> Any | None:
         return None
     if not any(op.kind == "async_io" for op in ops_on_disk()):
         stderr("DeepSpeed compiles its ops now; that takes minutes, once.")
-    for op in ops_on_disk():
-        lock = op.path.parent / "lock"
-        if not op.prebuilt and lock.exists():
-            stderr(f"waiting for the process that compiles {op.path.name}; if there is none, remove {lock}")
+    for lock in locks_of_compilations():
+        stderr(f"waiting for the process that compiles an op; if there is none, remove {lock}")
     try:
         with quiet():
             from .transfer import load_op
@@ -155,7 +153,7 @@ def _binding(binding: Binding) -> Line:
         remedy = "Build the op without -Bsymbolic, -Bsymbolic-functions and hidden visibility."
     else:
         value = str(binding.library)
-        remedy = "Switch the library on before this one is loaded."
+        remedy = "Switch the libraries on before this one is loaded."
     return Line(name, FAILED, value, remedy)
 
 

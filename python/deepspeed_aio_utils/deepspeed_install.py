@@ -96,6 +96,12 @@ def ops_on_disk() -> list[OpFile]:
     return found
 
 
+def locks_of_compilations() -> list[Path]:
+    """The files for which torch waits before it compiles or loads an op."""
+    cache = _extensions_directory()
+    return [] if cache is None else [*cache.glob("async_io/lock"), *cache.glob("pin_memory/lock")]
+
+
 def _extensions_directory() -> Path | None:
     """Where this process's torch keeps the extensions that it compiles; None without torch."""
     chosen = os.environ.get("TORCH_EXTENSIONS_DIR")

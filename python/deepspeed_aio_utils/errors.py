@@ -1,4 +1,4 @@
-"""The package's exceptions: a transfer that failed, and why the library could not be switched on.
+"""The package's exceptions: a transfer that failed, and why the libraries could not be switched on.
 
 Each message says what to do. After an ActivationError the process is as it was before.
 """

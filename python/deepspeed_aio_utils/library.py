@@ -22,7 +22,7 @@ def library_path(library: Library = UTILS) -> Path:
         raise LibraryUnavailable(
             f"There is no library for {sys.platform} on {platform.machine()}; it exists for 64-bit "
             f"Linux on {' and '.join(MACHINES)}.",
-            "DeepSpeed works with its own code: remove the line that switches the library on.",
+            "DeepSpeed works with its own code: remove the line that switches the libraries on.",
         )
     if not library.path.is_file():
         raise LibraryUnavailable(

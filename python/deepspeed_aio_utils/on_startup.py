@@ -1,4 +1,4 @@
-"""Switches the library on while Python starts: deepspeed_aio_utils.pth imports this where DSAIO is set.
+"""Switches the libraries on while Python starts: deepspeed_aio_utils.pth imports this where DSAIO is set.
 
 The process may be anyone's, such as a compiler's helper: what goes wrong is one line on stderr, and
 Python goes on.
@@ -18,7 +18,7 @@ def _switch_on() -> None:
     value = os.environ.get("DSAIO")
     try:
         if value != "1":
-            raise ValueError(f"DSAIO is '{value}'; set it to 1 to switch the library on, to 0 not to.")
+            raise ValueError(f"DSAIO is '{value}'; set it to 1 to switch the libraries on, to 0 not to.")
         activate()
     except Exception as error:
         if sys.stderr is not None:

@@ -45,8 +45,8 @@ def require_supported(version: str, where: Path | None, csrc: Path | None) -> No
                 f"release. Compared with {of_era(era)}, which come closest, these differ: "
                 f"{', '.join(differing)}.",
                 f"Install DeepSpeed {OLDEST} to {NEWEST}, or a newer deepspeed-aio-utils. If these files "
-                f"were edited on this machine, the library would replace the edits: reinstall DeepSpeed "
-                f"without them, or leave the library off.",
+                f"were edited on this machine, the libraries would replace the edits: reinstall DeepSpeed "
+                f"without them, or leave the libraries off.",
             )
         return
     numbers = _numbers(version)
@@ -59,5 +59,5 @@ def require_supported(version: str, where: Path | None, csrc: Path | None) -> No
     if not _numbers(OLDEST) <= numbers <= _numbers(NEWEST):
         raise UnsupportedDeepSpeed(
             f"DeepSpeed {version} is not supported: its objects may be laid out differently.",
-            f"Install DeepSpeed {OLDEST} to {NEWEST}, or leave the library off.",
+            f"Install DeepSpeed {OLDEST} to {NEWEST}, or leave the libraries off.",
         )

@@ -26,7 +26,7 @@ def run(command: list[str]) -> None:
         sys.argv = command[1:]
         _set_first_path(os.getcwd())
         if importlib.util.find_spec(command[1].partition(".")[0]) is None:
-            raise SystemExit(f"deepspeed_aio_utils run: there is no module {command[1]}.")
+            raise SystemExit(f"deepspeed_aio_utils run: there is no module '{command[1]}'.")
         runpy.run_module(command[1], run_name="__main__", alter_sys=True)
     elif command[0].endswith(".py"):
         if not Path(command[0]).is_file():

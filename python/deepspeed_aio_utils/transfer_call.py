@@ -36,11 +36,10 @@ class TransferCall:
         name, offset, num_bytes = self._where(args, named)
         if num_bytes is None:
             return None
-        if not self.parallel and not _is_contiguous(_argument(args, named, 0, "buffer")):
-            # DeepSpeed would take the bytes that follow the tensor's first one.
-            return self.error(
-                args, named, errno.EINVAL, "the tensor is not contiguous; move a copy that is (contiguous())"
-            )
+        if not self.parallel and not _is_dense(_argument(args, named, 0, "buffer")):
+            # DeepSpeed would move the bytes that follow the tensor's first one.
+            reason = "the tensor has gaps in memory; move a copy that has none (contiguous())"
+            return self.error(args, named, errno.EINVAL, reason)
         if offset < 0:
             return self.error(args, named, errno.EINVAL, "the offset must not be negative")
         if self.parallel and num_bytes % threads:
@@ -123,8 +122,16 @@ def _num_bytes(buffer: Any) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def _is_contiguous(buffer: Any) -> bool:
-    return not hasattr(buffer, "is_contiguous") or bool(buffer.is_contiguous())
+def _is_dense(buffer: Any) -> bool:
+    """Whether a tensor's elements lie side by side, in whatever order."""
+    if not hasattr(buffer, "is_contiguous") or buffer.is_contiguous():
+        return True
+    dense = 1
+    for stride, size in sorted(zip(buffer.stride(), buffer.shape)):
+        if size != 1 and stride != dense:
+            return False
+        dense *= size
+    return True
 
 
 METHODS = {

@@ -94,4 +94,6 @@ handle, column = op.aio_handle(1 << 17, 8, False, True, 1), torch.zeros(8192, 2,
 for call in (handle.read, handle.write):
     error = failure(call, column, path("whole"), False)
     wrong += [] if error and error.errno == errno.EINVAL else [["not contiguous", repr(error)]]
+transposed = torch.zeros(3 * MIB, 4, dtype=torch.uint8).t()
+wrong += [] if failure(handle.read, transposed, path("whole"), False) is None else ["transposed"]
 print(json.dumps([len(ways), wrong]))

@@ -124,7 +124,7 @@ MISTAKES = {
     "missing.py": "no file missing.py",
     "no-such-program": "no program no-such-program",
     "-m": "-m needs",
-    "-m no_such_module": "no module no_such_module",
+    "-m no_such_module": "no module 'no_such_module'",
 }
 
 
