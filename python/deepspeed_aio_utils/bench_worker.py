@@ -65,6 +65,10 @@ def _repeat(size: int, call: Callable[[], None], watch: _Stopwatch, *others: _St
 class _Tensors:
     """Tensors of one size, and a file that is full of _BYTE."""
 
+    # DeepSpeed's thread may still hold the tensor that was moved. If it were the last one to, it would wait
+    # for the GIL, which the next transfer holds while it waits for the thread.
+    _previous: Any = None
+
     def __init__(self, handle: Any, file: str, file_size: int, size: int) -> None:
         self._handle, self._file, self._file_size, self._size = handle, file, file_size, size
         self._offset = 0
@@ -123,6 +127,7 @@ class _Tensors:
         move = self._handle.sync_pwrite if operation == "write" else self._handle.sync_pread
         with watch.running():
             moved = move(tensor, self._file, self._offset)
+        _Tensors._previous = tensor
         if moved != 1 or tensor[0] != _BYTE or tensor[-1] != _BYTE:
             raise RuntimeError(f"{operation} of {self._size} bytes: not every byte was moved")
 
