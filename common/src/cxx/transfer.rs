@@ -81,10 +81,10 @@ unsafe fn check<'a>(
     if xfer_ctxt._mem_buffer.is_null() && xfer_ctxt._num_bytes > 0 {
         return Err(CallError::Null("_mem_buffer"));
     }
-    let (buffer, num_bytes) = (xfer_ctxt._mem_buffer.addr() as u64, xfer_ctxt._buffer_base_offset);
+    let (buffer, offset) = (xfer_ctxt._mem_buffer.addr() as u64, xfer_ctxt._buffer_base_offset);
     let start = buffer
-        .checked_add(num_bytes as u64)
-        .ok_or(PrepareError::MemoryRangeOverflow { buffer, num_bytes })?;
+        .checked_add(offset as u64)
+        .ok_or(PrepareError::MemoryRangeOverflow { buffer, num_bytes: offset })?;
     let buffer = xfer_ctxt._mem_buffer.with_addr(start as usize).cast_mut().cast();
     let (offset, num_bytes) = (xfer_ctxt._file_base_offset, xfer_ctxt._num_bytes);
     // With descriptor 0, which is accepted, so that the other arguments are checked first.

@@ -144,22 +144,20 @@ pub(super) fn flush(fd: RawFd, file_offset: i64, num_bytes: u64) -> Result<(), E
     let known = file_system(fd).is_ok_and(|name| WRITES_BACK_RANGES.contains(&name));
     // ext4 can keep a file that is smaller than a page in its inode.
     let may_be_inline = file_offset as u64 + num_bytes < page_size() as u64;
-    let written = if known && !may_be_inline {
+    if known && !may_be_inline {
         // SAFETY: no memory is passed.
-        result(unsafe { libc::sync_file_range(fd, file_offset, num_bytes as i64, all) }.into())
-    } else {
-        Err(libc::ENOSYS)
-    };
-    match written {
-        // Not a file, or not a kernel, that has this call.
-        Err(libc::ESPIPE | libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP) => {
-            // SAFETY: no memory is passed.
-            match result(unsafe { libc::fdatasync(fd) }.into()) {
-                Ok(_) | Err(libc::EINVAL | libc::EROFS) => Ok(()), // nothing that could be flushed
-                Err(errno) => Err(errno),
-            }
+        let answer = unsafe { libc::sync_file_range(fd, file_offset, num_bytes as i64, all) };
+        match result(answer.into()) {
+            Ok(_) => return Ok(()),
+            // Not a file, or not a kernel, that has this call.
+            Err(libc::ESPIPE | libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP) => {}
+            Err(errno) => return Err(errno),
         }
-        other => other.map(|_| ()),
+    }
+    // SAFETY: no memory is passed.
+    match result(unsafe { libc::fdatasync(fd) }.into()) {
+        Ok(_) | Err(libc::EINVAL | libc::EROFS) => Ok(()), // nothing that could be flushed
+        Err(errno) => Err(errno),
     }
 }
 
