@@ -2,9 +2,10 @@
 # The Python package on the real thing: torch, and the oldest and the newest supported DeepSpeed.
 # Their ops are compiled here, which takes most of the time; a second run finds them.
 #
-#   TORCH     release of torch (default 2.4.1, which 0.16.0 and 0.19.8 both run on)
-#   RELEASES  of DeepSpeed (default: the first and the last of releases.txt)
-#   TESTS     an expression of names, as for pytest -k, such as "check or bench"
+#   TORCH        release of torch (default 2.4.1, which 0.16.0 and 0.19.8 both run on)
+#   RELEASES     of DeepSpeed (default: the first and the last of releases.txt)
+#   TESTS        an expression of names, as for pytest -k, such as "check or bench"
+#   ACCELERATOR  cpu (default), or cuda, which needs a GPU and torch's release of the CUDA toolkit
 
 # shellcheck source-path=SCRIPTDIR source=common.sh
 . "$(dirname "$0")/common.sh"
@@ -56,6 +57,6 @@ done
 # torch looks for ninja on the path.
 step -n "install the package" install_package &&
   step -r "$build/pytest.xml" "pytest" env PATH="$torch/bin:$PATH" DSAIO_DEEPSPEED_BUILD="$build" \
-    DSAIO_DEEPSPEED_RELEASES="${releases[*]}" "$torch/bin/pytest" --color=no -v \
-    --junit-xml "$build/pytest.xml" python/deepspeed_tests ${TESTS:+-k "$TESTS"} || true
+    DSAIO_DEEPSPEED_RELEASES="${releases[*]}" DSAIO_DEEPSPEED_ACCELERATOR="${ACCELERATOR:-cpu}" \
+    "$torch/bin/pytest" --color=no -v --junit-xml "$build/pytest.xml" python/deepspeed_tests ${TESTS:+-k "$TESTS"} || true
 summary

@@ -14,6 +14,7 @@ from deepspeed_aio_utils.symbols import LIBRARY_OF
 # The kernel names files, and errors with them, without symbolic links.
 BUILD = Path(os.environ["DSAIO_DEEPSPEED_BUILD"]).resolve()
 RELEASES = os.environ["DSAIO_DEEPSPEED_RELEASES"].split()
+ACCELERATOR = os.environ["DSAIO_DEEPSPEED_ACCELERATOR"]
 HERE = Path(__file__).resolve().parent
 
 
@@ -23,7 +24,7 @@ class DeepSpeed:
 
     release: str
     work: Path
-    accelerator: str = "cpu"
+    accelerator: str = ACCELERATOR
 
     @property
     def root(self):

@@ -14,6 +14,7 @@ import sys
 
 import torch
 from deepspeed.ops.op_builder import AsyncIOBuilder
+from memory import KINDS, tensor_in
 
 import deepspeed_aio_utils.auto  # noqa: F401  # switches it on
 from deepspeed_aio_utils import TransferError
@@ -47,12 +48,6 @@ def move(handle, direction, asynchronous, *arguments):
         getattr(handle, f"sync_{direction}")(*arguments)
 
 
-def tensor_of(handle, size, pinned):
-    if pinned:
-        return handle.new_cpu_locked_tensor(size, torch.empty(0, dtype=torch.uint8))
-    return torch.zeros(size, dtype=torch.uint8)
-
-
 for name, size in (("short", 1000 * 12), ("whole", MIB * 12)):
     with open(path(name), "wb") as file:
         file.write(bytes(size))
@@ -68,24 +63,21 @@ CASES = {
     "beyond the end": ("pread", "whole", 4096, 12 * MIB, errno.ENODATA),
 }
 both = False, True
-ways = list(itertools.product(CASES, both, both, both, (1, 2, 3, 4)))
+ways = list(itertools.product(CASES, both, both, KINDS, (1, 2, 3, 4)))
 wrong = []
 limit_files(6 * MIB)
-for case, overlap, asynchronous, pinned, threads in ways:
+for case, overlap, asynchronous, kind, threads in ways:
     direction, name, offset, size, number = CASES[case]
     handle = op.aio_handle(1 << 17, 8, False, overlap, threads)
     other = op.aio_handle(1 << 17, 8, False, overlap, threads)
-    tensor, small = tensor_of(handle, size, pinned), tensor_of(other, 48 * 1024, pinned)
-    other.async_pwrite(small, path("other"))
-    error = failure(move, handle, direction, asynchronous, tensor, path(name), offset)
-    found = [error and error.errno, handle.wait(), failure(handle.wait) is None, other.wait()]
-    # The handle stays usable.
-    move(handle, "pread", asynchronous, tensor, path("whole"))
+    with tensor_in(kind, handle, size) as tensor, tensor_in(kind, other, 48 * 1024) as small:
+        other.async_pwrite(small, path("other"))
+        error = failure(move, handle, direction, asynchronous, tensor, path(name), offset)
+        found = [error and error.errno, handle.wait(), failure(handle.wait) is None, other.wait()]
+        # The handle stays usable.
+        move(handle, "pread", asynchronous, tensor, path("whole"))
     if found != [number, 0, True, 1] or (error.operation, error.filename) != (direction[1:], path(name)):
-        wrong.append([case, overlap, asynchronous, pinned, threads, found, repr(error)])
-    if pinned:
-        handle.free_cpu_locked_tensor(tensor)
-        other.free_cpu_locked_tensor(small)
+        wrong.append([case, overlap, asynchronous, kind, threads, found, repr(error)])
 if error := failure(op.aio_write, torch.zeros(12 * MIB), path("new"), 1 << 17, 8, False, True, False):
     wrong += [] if error.errno == errno.EFBIG else ["aio_write", repr(error)]
 else:
@@ -96,4 +88,4 @@ for call in (handle.read, handle.write):
     wrong += [] if error and error.errno == errno.EINVAL else [["not contiguous", repr(error)]]
 transposed = torch.zeros(3 * MIB, 4, dtype=torch.uint8).t()
 wrong += [] if failure(handle.read, transposed, path("whole"), False) is None else ["transposed"]
-print(json.dumps([len(ways), wrong]))
+print(json.dumps([len(ways) // len(KINDS), wrong]))

@@ -24,6 +24,8 @@ if how == "builder":
 else:
     from deepspeed.ops.op_builder import AsyncIOBuilder
 
+from memory import KINDS, tensor_in  # noqa: E402
+
 import deepspeed_aio_utils  # noqa: E402
 
 ALIGNED = 4096
@@ -37,20 +39,20 @@ def transfer(handle, direction, asynchronous, tensor, name, offset):
         assert getattr(handle, f"sync_{direction}")(tensor, name, offset) == 1
 
 
-def move(op, overlap, single_submit, threads, pinned, asynchronous, size, offset):
+def content_of(tensor):
+    return tensor.cpu().numpy().tobytes()
+
+
+def move(op, overlap, single_submit, threads, kind, asynchronous, size, offset):
     handle = op.aio_handle(1 << 17, 8, single_submit, overlap, threads)
     # The bytes around the transfer must not change.
     before = os.urandom(offset + size + 3 * ALIGNED)
-    if pinned:
-        tensor = handle.new_cpu_locked_tensor(size, torch.empty(0, dtype=torch.uint8))
-    else:
-        tensor = torch.empty(size, dtype=torch.uint8)
-    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+    with tempfile.TemporaryDirectory(dir=directory) as scratch, tensor_in(kind, handle, size) as tensor:
         file = Path(scratch, "file")
         file.write_bytes(before)
         tensor.copy_(torch.randint(0, 256, (size,), dtype=torch.uint8))
         transfer(handle, "pwrite", asynchronous, tensor, str(file), offset)
-        expected = before[:offset] + tensor.numpy().tobytes() + before[offset + size :]
+        expected = before[:offset] + content_of(tensor) + before[offset + size :]
         assert file.read_bytes() == expected, "the file is not what plain writes would have made of it"
 
         # A read of a whole file has to end where the file ends.
@@ -60,23 +62,22 @@ def move(op, overlap, single_submit, threads, pinned, asynchronous, size, offset
             os.fsync(plain.fileno())
         tensor.zero_()
         transfer(handle, "pread", asynchronous, tensor, str(file), offset)
-        assert tensor.numpy().tobytes() == content, "the tensor is not what plain reads would have given"
-    if pinned:
-        assert handle.free_cpu_locked_tensor(tensor)
+        assert content_of(tensor) == content, "the tensor is not what plain reads would have given"
 
 
 op = AsyncIOBuilder().load(verbose=False)
 # Less than a block, more than the queue holds, and blocks of which the last is short.
 sizes = (2 * ALIGNED, 9 << 17, (17 << 17) + 2 * ALIGNED)
 both = (False, True)
-ways = list(itertools.product(both, both, (1, 2), both, both, sizes, (0, 5 << 17 | ALIGNED)))
+ways = list(itertools.product(both, both, (1, 2), KINDS, both, sizes, (0, 5 << 17 | ALIGNED)))
 for way in ways:
     move(op, *way)
 if how == "activated":
     # Large enough for huge pages.
-    move(op, True, False, 1, True, False, 64 << 20, 0)
+    for kind in KINDS:
+        move(op, True, False, 1, kind, False, 64 << 20, 0)
 bindings = {}
 for binding in deepspeed_aio_utils.bindings():
     bindings.setdefault(str(binding.op), {})[binding.function] = str(binding.library)
-active = deepspeed_aio_utils.active() is not None
-print(json.dumps({"moved": len(ways), "bindings": bindings, "module": op.__file__, "active": active}))
+answer = {"moved": len(ways) // len(KINDS), "bindings": bindings, "module": op.__file__}
+print(json.dumps({**answer, "active": deepspeed_aio_utils.active() is not None}))

@@ -8,7 +8,7 @@ from conftest import HERE
 
 def test_failures_raise_in_every_way(compiled):
     count, wrong = compiled.answer(HERE / "failures.py", compiled.work)
-    assert count == 224 and wrong == []
+    assert count == 112 and wrong == []
 
 
 def test_no_descriptor_is_lost_and_none_is_closed_twice(compiled):

@@ -1,4 +1,4 @@
-"""Trains a small model with ZeRO-3, with its optimizer states offloaded to a directory, for three steps.
+"""Trains a small model with ZeRO-3 for three steps, weights and optimizer states offloaded to a directory.
 Before the third the disk is full: no file can keep more than its first 4 KiB.
 
 usage: train.py DIRECTORY [full]
@@ -16,18 +16,21 @@ import torch
 
 directory, full = sys.argv[1], sys.argv[2:] == ["full"]
 os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
+nvme = {"device": "nvme", "nvme_path": directory}
 config = {
     "train_micro_batch_size_per_gpu": 1,
     "optimizer": {"type": "Adam", "params": {"lr": 0.1, "torch_adam": True}},
     "zero_force_ds_cpu_optimizer": False,
     "zero_optimization": {
         "stage": 3,
-        "offload_optimizer": {"device": "nvme", "nvme_path": directory, "buffer_count": 4},
+        "offload_optimizer": {**nvme, "buffer_count": 4},
+        "offload_param": {**nvme, "buffer_count": 8, "buffer_size": 1 << 19},
     },
     "aio": {"block_size": 1 << 17, "queue_depth": 8, "thread_count": 1, "overlap_events": True},
 }
 torch.manual_seed(1)
-torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+backend = "nccl" if os.environ["DS_ACCELERATOR"] == "cuda" else "gloo"
+torch.distributed.init_process_group(backend, store=torch.distributed.HashStore(), rank=0, world_size=1)
 layers = [torch.nn.Linear(512, 512) for _ in range(4)]
 engine, *_ = deepspeed.initialize(model=torch.nn.Sequential(*layers), config=config)
 device = next(engine.parameters()).device
@@ -44,6 +47,8 @@ for step in range(3):
         break
     steps += 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-with deepspeed.zero.GatheredParameters(list(engine.parameters())):
-    weights = sum(p.double().abs().sum().item() for p in engine.parameters())
+weights = None
+if error is None:
+    with deepspeed.zero.GatheredParameters(list(engine.parameters())):
+        weights = sum(p.double().abs().sum().item() for p in engine.parameters())
 print(json.dumps([steps, weights, error]))
