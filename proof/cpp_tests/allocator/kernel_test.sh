@@ -1,6 +1,6 @@
 #!/bin/sh
 # A buffer of one huge page under each of the kernel's settings that matter: how it accounts for address
-# space, and its mode of huge pages. Files of our own over those of /proc and /sys play them, in a mount
+# space, and its mode of huge pages. Files of our own are mounted over those of /proc and /sys, in a mount
 # namespace.
 #
 # usage: kernel_test.sh PROBE
@@ -25,20 +25,20 @@ over=$overcommit
 # shellcheck source-path=SCRIPTDIR source=mount_namespace.sh
 . "$(dirname "$0")/mount_namespace.sh"
 
-played=$(mktemp "${TMPDIR:-/tmp}/dsaio-kernel-XXXXXX")
-trap 'rm -f "$played"' EXIT
+setting=$(mktemp "${TMPDIR:-/tmp}/dsaio-kernel-XXXXXX")
+trap 'rm -f "$setting"' EXIT
 
-# play HUGE FILE CONTENT: whether the buffer must be on huge pages where the kernel's file has this content
-play() {
+# try HUGE FILE CONTENT: whether the buffer must be on huge pages where the kernel's file has this content
+try() {
     echo "\"$3\" in $2"
-    echo "$3" > "$played"
-    expect no "$1" mounted "$played" "$2"
+    echo "$3" > "$setting"
+    expect no "$1" mounted "$setting" "$2"
 }
 
-play yes $overcommit 0
-play yes $overcommit 1
+try yes $overcommit 0
+try yes $overcommit 1
 # Accounted for: only what malloc may keep, and the kernel collapses.
-play "$("$probe" collapses)" $overcommit 2
-play "$("$probe" collapses)" $overcommit ""
-play yes $modes "[always] madvise never"
-play no $modes "always madvise [never]"
+try "$("$probe" collapses)" $overcommit 2
+try "$("$probe" collapses)" $overcommit ""
+try yes $modes "[always] madvise never"
+try no $modes "always madvise [never]"
