@@ -5,6 +5,8 @@ import errno
 import pytest
 from conftest import HERE
 
+from deepspeed_aio_utils.releases import NEWEST
+
 
 def test_failures_raise_in_every_way(compiled):
     count, wrong = compiled.answer(HERE / "failures.py", compiled.work)
@@ -14,6 +16,13 @@ def test_failures_raise_in_every_way(compiled):
 def test_no_descriptor_is_lost_and_none_is_closed_twice(compiled):
     lost, same = compiled.answer(HERE / "descriptors.py", compiled.work)
     assert (lost, same) == (0, True)
+
+
+def test_a_checkpoint_is_whole_or_ends_with_the_error(compiled):
+    if compiled.release != NEWEST:
+        pytest.skip("the oldest release has no FastFileWriter")
+    same, error = compiled.answer(HERE / "checkpoint.py", compiled.work)
+    assert same and error == ["TransferError", errno.EFBIG, str(compiled.work / "full")]
 
 
 def test_a_training_whose_disk_is_full_ends_with_the_error(compiled):
