@@ -173,9 +173,9 @@ pub unsafe extern "C" fn dsaio_generator_prep(
         let generator = unsafe { generator.as_mut() }.ok_or(CallError::Null("generator"))?;
         let mut checked = generator.check()?;
         let blocks = checked.take_blocks(room(n_iocbs));
-        let operation = Operation::from_read_op(generator.read_op != 0);
+        let (operation, fd) = (checked.operation(), generator.transfer.fd);
         // SAFETY: null or `n_iocbs` long, as promised.
-        let count = unsafe { fill(iocbs, n_iocbs, blocks, operation, generator.transfer.fd) }?;
+        let count = unsafe { fill(iocbs, n_iocbs, blocks, operation, fd) }?;
         generator.position = checked.position();
         Ok(count)
     })

@@ -45,6 +45,11 @@ impl Generator {
         Ok(Generator { transfer, operation, block_size, position })
     }
 
+    /// Whether the requests read or write the file.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
     /// How many bytes have been handed out.
     pub fn position(&self) -> i64 {
         self.position
