@@ -36,7 +36,7 @@ bench:
 faults:
 	@scripts/faults.sh
 
-#: make test-all          make test and all below, one after the other; 5 hours. TIERS="defects fuzz" for some
+#: make test-all          make test and all below, one after the other; 4 hours. TIERS="defects fuzz" for some
 test-all:
 	@scripts/test-all.sh
 

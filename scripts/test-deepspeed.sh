@@ -58,5 +58,6 @@ done
 step -n "install the package" install_package &&
   step -r "$build/pytest.xml" "pytest" env PATH="$torch/bin:$PATH" DSAIO_DEEPSPEED_BUILD="$build" \
     DSAIO_DEEPSPEED_RELEASES="${releases[*]}" DSAIO_DEEPSPEED_ACCELERATOR="${ACCELERATOR:-cpu}" \
-    "$torch/bin/pytest" --color=no -v --junit-xml "$build/pytest.xml" python/deepspeed_tests ${TESTS:+-k "$TESTS"} || true
+    "$torch/bin/pytest" --color=no -v --junit-xml "$build/pytest.xml" \
+    python/deepspeed_tests ${TESTS:+-k "$TESTS"} || true
 summary

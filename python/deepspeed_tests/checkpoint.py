@@ -20,7 +20,7 @@ from deepspeed.ops.op_builder import AsyncIOBuilder
 import deepspeed_aio_utils.auto  # noqa: F401  # switches it on
 
 MIB = 1 << 20
-# DeepSpeed has no such op for the CPU, and FastFileWriter uses it only for parts of a checkpoint.
+# DeepSpeed has no utils op for the CPU; torch.save() does not need it.
 nothing = SimpleNamespace(load=lambda: SimpleNamespace(cast_to_byte_tensor=None))
 fast_file_writer.UtilsBuilder = lambda: nothing
 handle = AsyncIOBuilder().load(verbose=False).aio_handle(1 << 17, 8, False, True, 1)
