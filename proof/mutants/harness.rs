@@ -12,8 +12,8 @@ use std::{env, fs};
 /// catches nearly everything; the last is for what only a real transfer shows.
 const UTILS_STAGES: &[&str] = &[
     r"^(parity|differential)_newest",
-    // Left out are its slowest two, which allocate again and again what the others do once.
-    r"^allocator_|^allocator\.[^.]*(Flat|Errors|OldKernel)|^allocator\.Locked\.(A|Every|Large|Pages|NoThread)",
+    // Left out are its slowest, which allocate again and again what the others do once.
+    r"^allocator_|^allocator\.[^.]*(Flat|Errors|OldKernel|Processes)|^allocator\.Locked\.(A|Every|Large|Pages|NoThread)",
     r"^swap_newest_linked_to_original$|^transfers_newest_.*Overflowed|^transfers_newest_our_header\..*\(.*, 65536, 8\)",
 ];
 

@@ -3,7 +3,6 @@
 use super::environment::page_size;
 use super::plan;
 use std::ffi::c_void;
-use std::num::NonZero;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,11 +44,10 @@ pub(super) fn leaves_untouched() -> bool {
     LEAVES_UNTOUCHED.load(Ordering::Relaxed)
 }
 
-/// Whether the page that holds an address is neither resident (as with MALLOC_PERTURB_) nor locked (as
-/// with mlockall(MCL_FUTURE)) before it is touched. If it is, [`leaves_untouched`] remembers, because
-/// trying again would take as long as touching the memory.
-pub(super) fn is_untouched(address: NonNull<c_void>) -> bool {
-    let page = address.map_addr(|a| NonZero::new(a.get() / page_size() * page_size()).unwrap_or(a));
+/// Whether a page is neither resident (as with MALLOC_PERTURB_) nor locked (as with mlockall(MCL_FUTURE))
+/// before it is touched. If it is, [`leaves_untouched`] remembers, because trying again would take as
+/// long as touching the memory.
+pub(super) fn is_untouched(page: NonNull<c_void>) -> bool {
     // SAFETY: of memory without a file this does nothing, and is an error where it is locked.
     let locked = || unsafe { libc::msync(page.as_ptr(), 1, libc::MS_INVALIDATE) != 0 };
     let untouched = all_resident(page, page_size()) == Some(false) && !locked();

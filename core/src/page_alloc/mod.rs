@@ -54,7 +54,7 @@ fn attempt(
         memalign(plan.alignment, plan.asked).map_err(|errno| AllocError::Memory { size, errno })?;
     let pages = pages(buffer, plan, environment.glibc);
     if plan.own_mapping {
-        // SAFETY: the last byte of what was asked for.
+        // SAFETY: the last byte of what was asked for, and the first of a page.
         let last = unsafe { buffer.byte_add(plan.asked - 1) };
         if !(pages == Pages::Advised && malloc::is_untouched(last)) {
             // Without `munlock`: in a heap it would undo an mlockall() of the program.

@@ -9,6 +9,7 @@ const MAPPED_ABOVE: usize = 32 << 20;
 
 /// What to ask glibc's malloc for to get a mapping of its own, also where the heap has memory free at its
 /// end: malloc leaves at most twice the ceiling there, and the heap of a thread has no more at all.
+/// The last byte is the first one of a page.
 const OWN_MAPPING: usize = 2 * MAPPED_ABOVE + 1;
 
 /// Huge pages larger than this are for other purposes: 64 KiB-page arm64 has 512 MiB, and an

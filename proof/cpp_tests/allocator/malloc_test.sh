@@ -17,5 +17,8 @@ if grep -qs '\[madvise\]' /sys/kernel/mm/transparent_hugepage/enabled; then coll
 for mib in 2 32; do
     huge=$collapses
     if [ "$mib" -lt "$huge_mib" ]; then huge=no; fi
+    kernel=
     expect no "$huge" env LD_PRELOAD="$jemalloc"
+    kernel=old
+    expect no no env LD_PRELOAD="$jemalloc"
 done

@@ -1,15 +1,22 @@
 // Allocates a locked buffer and prints what it is like, for tests that need a process of their own:
 // the environment is read once. Given "collapses" in place of a size, it prints whether the kernel
-// makes huge pages without advice.
+// makes huge pages without advice. With "old" after a size it does not, as before Linux 6.1.
 
+#include "support/child.h"
 #include "support/memory_state.h"
 
 #include <deepspeed_aio_utils.h>
 
+#include <sys/syscall.h>
+#include <cerrno>
 #include <cstring>
 
 int main(int argc, char** argv)
 {
+    if (argc > 2 && strcmp(argv[2], "old") == 0 && !make_fail(SYS_madvise, EINVAL, collapse)) {
+        puts("this process may not filter system calls");
+        return cannot_run;
+    }
     if (argc > 1 && strcmp(argv[1], "collapses") == 0) {
         puts(kernel_collapses() ? "yes" : "no");
         return 0;
@@ -18,7 +25,7 @@ int main(int argc, char** argv)
     std::string reason;
     if (!may_lock(size, reason)) {
         puts(reason.c_str());
-        return 77;
+        return cannot_run;
     }
     const long mine = faults(RUSAGE_THREAD), all = faults(RUSAGE_SELF);
     void* memory = ds_page_aligned_alloc(size, true);

@@ -3,6 +3,7 @@
 
 probe=$1
 mib=512 # of the buffer
+kernel= # this one, or "old" as before Linux 6.1
 # shellcheck disable=SC2034  # for the tests
 huge_mib=$(($(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size 2> /dev/null || echo 0) / 1048576))
 
@@ -14,7 +15,7 @@ huge $2
 resident yes"
     shift 2
     status=0
-    found=$("$@" "$probe" "$mib") || status=$?
+    found=$("$@" "$probe" "$mib" $kernel) || status=$?
     if [ "$status" -eq 77 ]; then
         echo "skipped: $found"
         exit 77
@@ -24,7 +25,7 @@ resident yes"
     esac
     if [ "$status:$found" != "0:$expected" ]; then
         printf 'FAILED: "%s": status %s, found\n%s\nexpected\n%s\n' \
-            "$* $probe $mib" "$status" "$found" "$expected"
+            "$* $probe $mib $kernel" "$status" "$found" "$expected"
         exit 1
     fi
 }
