@@ -31,6 +31,8 @@ class _Transfers:
         self.lock = threading.RLock()
         self.pending = 0
         self.threads = 1
+        # Where the handle's locked tensors begin, for older releases, which have no is_pinned().
+        self.locked: set[int] = set()
         # Taken from the recorder by a call that Ctrl-C ended before it could raise them.
         self._failures: list[TransferError] = []
         # Whether a transfer of DeepSpeed's raised (a GPU without memory for what was read, say). It may
@@ -41,7 +43,7 @@ class _Transfers:
         """The method's result, or a TransferError once nothing is pending."""
         self.check_process()
         with self.lock:
-            problem = call.problem(args, named, self.threads)
+            problem = call.problem(args, named, self.threads, lambda buffer: self._is_locked(handle, buffer))
             result = -1
             if problem is None:
                 try:
@@ -61,6 +63,11 @@ class _Transfers:
                 failures += [problem] if problem is not None else []
                 _raise(failures or [_unexplained(call, args, named)])
             return result
+
+    def _is_locked(self, handle: Any, buffer: Any) -> bool:
+        if hasattr(handle, "is_pinned"):
+            return bool(handle.is_pinned(buffer))
+        return bool(buffer.is_pinned() or buffer.data_ptr() in self.locked)
 
     def take(self) -> list[TransferError]:
         """The failures that no call has raised, oldest first."""
@@ -188,8 +195,29 @@ def raising_handle(original: Any) -> type:
         **{name: _raising_method(getattr(original, name), call) for name, call in METHODS.items()},
         **{name: getattr(original, name) for name in ("__doc__", "__module__", "__qualname__")},
     }
+    if not hasattr(original, "is_pinned"):
+        members.update(_remembering_methods(original))
     handle = Meta(original.__name__, (original,), members)
     return handle
+
+
+def _remembering_methods(original: Any) -> dict[str, Any]:
+    """The methods that lock and free tensors, which keep `locked`."""
+
+    @functools.wraps(original.new_cpu_locked_tensor)
+    def new_cpu_locked_tensor(self: Any, *args: Any, **named: Any) -> Any:
+        tensor = original.new_cpu_locked_tensor(self, *args, **named)
+        self._dsaio_transfers.locked.add(tensor.data_ptr())
+        return tensor
+
+    @functools.wraps(original.free_cpu_locked_tensor)
+    def free_cpu_locked_tensor(self: Any, *args: Any, **named: Any) -> Any:
+        addresses = [tensor.data_ptr() for tensor in (*args, *named.values()) if hasattr(tensor, "data_ptr")]
+        freed = original.free_cpu_locked_tensor(self, *args, **named)
+        self._dsaio_transfers.locked.difference_update(addresses)
+        return freed
+
+    return {method.__name__: method for method in (new_cpu_locked_tensor, free_cpu_locked_tensor)}
 
 
 def _raising_method(original: Callable[..., int], call: TransferCall) -> Callable[..., int]:
@@ -204,7 +232,7 @@ def _raising_method(original: Callable[..., int], call: TransferCall) -> Callabl
 def _raising_function(original: Callable[..., int], call: TransferCall) -> Callable[..., int]:
     @functools.wraps(original)
     def function(*args: Any, **named: Any) -> int:
-        problem = call.problem(args, named, 1)
+        problem = call.problem(args, named)
         _raise([problem] if problem is not None else [])
         # The call constructs a context of its own on this thread.
         recorder = Recorder()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +31,26 @@ class TransferCall:
         """Whether the call returns while the bytes move."""
         return bool(_argument(args, named, 3, "async")) if self.asynchronous is None else self.asynchronous
 
-    def problem(self, args: tuple[Any, ...], named: Mapping[str, Any], threads: int) -> TransferError | None:
-        """Why DeepSpeed would assert, or return -1; None where it has to be tried."""
+    def problem(
+        self,
+        args: tuple[Any, ...],
+        named: Mapping[str, Any],
+        threads: int = 1,
+        is_locked: Callable[[Any], bool] = bool,
+    ) -> TransferError | None:
+        """Why DeepSpeed would assert, return -1 or move other bytes; None where it has to be tried.
+        `is_locked` is whether DeepSpeed moves a tensor without a bounce buffer."""
         name, offset, num_bytes = self._where(args, named)
         if num_bytes is None:
             return None
-        if not self.parallel and not _is_dense(_argument(args, named, 0, "buffer")):
+        buffer = _argument(args, named, 0, "buffer")
+        if not self.parallel and not _is_dense(buffer):
             # DeepSpeed would move the bytes that follow the tensor's first one.
             reason = "the tensor has gaps in memory; move a copy that has none (contiguous())"
+            return self.error(args, named, errno.EINVAL, reason)
+        if self.parallel and self.operation == "read" and not _is_contiguous(buffer) and is_locked(buffer):
+            # DeepSpeed would read into a copy, and drop it.
+            reason = "the tensor is locked and not contiguous; read into one that is, and copy from it"
             return self.error(args, named, errno.EINVAL, reason)
         if offset < 0:
             return self.error(args, named, errno.EINVAL, "the offset must not be negative")
@@ -122,9 +134,13 @@ def _num_bytes(buffer: Any) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def _is_contiguous(buffer: Any) -> bool:
+    return not hasattr(buffer, "is_contiguous") or bool(buffer.is_contiguous())
+
+
 def _is_dense(buffer: Any) -> bool:
     """Whether a tensor's elements lie side by side, in whatever order."""
-    if not hasattr(buffer, "is_contiguous") or buffer.is_contiguous():
+    if _is_contiguous(buffer):
         return True
     dense = 1
     for stride, size in sorted(zip(buffer.stride(), buffer.shape)):
