@@ -3,7 +3,7 @@
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: help check test lint demo bench faults test-all wheels test-releases test-deepspeed mutants defects \
-  sanitizers fuzz msrv test-aarch64 test-machines header clean
+  sanitizers fuzz msrv test-aarch64 test-machines test-filesystems header clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -40,7 +40,7 @@ faults:
 test-all:
 	@scripts/test-all.sh
 
-#: make wheels            the files of a release in build/wheels, for x86-64 and aarch64, and their tests; 10 minutes
+#: make wheels            the files of a release in build/wheels, for x86-64 and aarch64, and their tests; 6 minutes
 wheels:
 	@scripts/wheels.sh
 
@@ -72,13 +72,17 @@ fuzz:
 msrv:
 	@scripts/msrv.sh
 
-#: make test-aarch64      the tests built for aarch64, those that qemu-user can run; 5 minutes
+#: make test-aarch64      the tests built for aarch64, those that qemu-user can run; 2 minutes
 test-aarch64:
 	@scripts/test-aarch64.sh
 
-#: make test-machines     the tests in emulated machines: NUMA nodes, old kernels, large pages, bad disks; ONLY=regex; 30 minutes
+#: make test-machines     the tests in emulated machines: NUMA nodes, old kernels, large pages, bad disks; ONLY=regex; 45 minutes
 test-machines:
 	@scripts/test-machines.sh
+
+#: make test-filesystems  transfers and faults on XFS, Btrfs and ext4 with data=journal; as root; 3 minutes
+test-filesystems:
+	@scripts/test-filesystems.sh
 
 #: make header            regenerates the headers in include/ from the Rust sources
 header:

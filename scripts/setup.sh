@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|aarch64|machines
+# setup.sh demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|filesystems|aarch64|machines
 #
 # Makes this machine ready for `make demo`, `make test` and so on. It looks for each thing itself (a
 # command, a header), says what is missing and the command that it is about to run, and installs only
@@ -20,12 +20,12 @@ cxx         g++                       gcc-c++                       required  al
 libaio      libaio-dev                libaio-devel                  required  all lint msrv
 make        make                      make                          required  all
 binutils    binutils                  binutils                      required  all
-cmake       cmake                     cmake                         required  demo test mutants sanitizers bench aarch64 machines
+cmake       cmake                     cmake                         required  demo test mutants sanitizers bench filesystems aarch64 machines
 pip         python3-pip               python3-pip                   optional  all lint
 python      python3                   python3                       required  all msrv
 venv        python3-venv              python3                       optional  test lint
 venv        python3-venv              python3                       required  deepspeed wheels
-googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers aarch64 machines
+googletest  libgtest-dev              gtest-devel                   required  test mutants sanitizers filesystems aarch64 machines
 clang       clang                     clang                         optional  test mutants
 libcxx      libc++-dev,libc++abi-dev  libcxx-devel,libcxxabi-devel  optional  test mutants
 pkgconfig   pkg-config                pkgconf-pkg-config            optional  test
@@ -44,7 +44,9 @@ busybox     busybox-static            busybox                       required  ma
 kmod        kmod                      kmod                          required  machines
 dmsetup     dmsetup                   device-mapper                 optional  test
 dmsetup     dmsetup                   device-mapper                 required  machines
-e2fsprogs   e2fsprogs                 e2fsprogs                     required  machines
+e2fsprogs   e2fsprogs                 e2fsprogs                     required  filesystems machines
+xfsprogs    xfsprogs                  xfsprogs                      required  filesystems
+btrfsprogs  btrfs-progs               btrfs-progs                   required  filesystems
 xz          xz-utils                  xz                            required  machines
 bc          bc                        bc                            required  machines
 bison       bison                     bison                         required  machines
@@ -78,7 +80,10 @@ probe() { # probe THING
     clang) includes cstddef clang++ ;;
     libcxx) includes vector clang++ -stdlib=libc++ ;;
     pkgconfig) has pkg-config ;;
-    e2fsprogs) PATH=$PATH:/usr/sbin:/sbin has mkfs.ext4 ;;
+    e2fsprogs | xfsprogs | btrfsprogs)
+      local type=${1%progs}
+      PATH=$PATH:/usr/sbin:/sbin has "mkfs.${type/e2fs/ext4}"
+      ;;
     debootstrap)
       PATH=$PATH:/usr/sbin:/sbin has debootstrap && [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]]
       ;;
@@ -170,7 +175,7 @@ install_tools() {
 }
 
 purpose=${1:-}
-readonly known='demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|aarch64|machines'
+readonly known='demo|test|lint|bench|mutants|sanitizers|msrv|deepspeed|wheels|filesystems|aarch64|machines'
 [[ "|$known|" == *"|$purpose|"* && -n $purpose ]] || die "usage: setup.sh $known"
 install_packages "$purpose"
 case $purpose in

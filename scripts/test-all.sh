@@ -9,7 +9,7 @@
 cd "$root"
 mkdir -p "$logs"
 readonly record=docs/parity.md
-read -ra tiers <<<"${TIERS:-test msrv test-releases test-aarch64 test-machines wheels sanitizers fuzz defects mutants test-deepspeed}"
+read -ra tiers <<<"${TIERS:-test msrv test-releases test-aarch64 test-machines test-filesystems wheels sanitizers fuzz defects mutants test-deepspeed}"
 for tier in "${tiers[@]}"; do
   grep -q "^| \`make $tier\` |" $record || die "add a row for 'make $tier' to the table of tests in $record."
 done
