@@ -65,9 +65,10 @@ class _Transfers:
             return result
 
     def _is_locked(self, handle: Any, buffer: Any) -> bool:
-        if hasattr(handle, "is_pinned"):
-            return bool(handle.is_pinned(buffer))
-        return bool(buffer.is_pinned() or buffer.data_ptr() in self.locked)
+        original = type(handle)._dsaio_original
+        if hasattr(original, "is_pinned"):
+            return bool(original.is_pinned(handle, buffer))
+        return buffer.device.type == "cpu" and (buffer.is_pinned() or buffer.data_ptr() in self.locked)
 
     def take(self) -> list[TransferError]:
         """The failures that no call has raised, oldest first."""
@@ -212,10 +213,11 @@ def _remembering_methods(original: Any) -> dict[str, Any]:
 
     @functools.wraps(original.free_cpu_locked_tensor)
     def free_cpu_locked_tensor(self: Any, *args: Any, **named: Any) -> Any:
-        addresses = [tensor.data_ptr() for tensor in (*args, *named.values()) if hasattr(tensor, "data_ptr")]
-        freed = original.free_cpu_locked_tensor(self, *args, **named)
-        self._dsaio_transfers.locked.difference_update(addresses)
-        return freed
+        for tensor in (*args, *named.values()):
+            if hasattr(tensor, "data_ptr"):
+                # Before another thread can lock one there.
+                self._dsaio_transfers.locked.discard(tensor.data_ptr())
+        return original.free_cpu_locked_tensor(self, *args, **named)
 
     return {method.__name__: method for method in (new_cpu_locked_tensor, free_cpu_locked_tensor)}
 

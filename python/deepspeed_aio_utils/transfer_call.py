@@ -36,7 +36,7 @@ class TransferCall:
         args: tuple[Any, ...],
         named: Mapping[str, Any],
         threads: int = 1,
-        is_locked: Callable[[Any], bool] = bool,
+        is_locked: Callable[[Any], bool] = lambda buffer: False,
     ) -> TransferError | None:
         """Why DeepSpeed would assert, return -1 or move other bytes; None where it has to be tried.
         `is_locked` is whether DeepSpeed moves a tensor without a bounce buffer."""

@@ -100,6 +100,51 @@ print(json.dumps(reasons))
     assert "errors='abort'" in found[0] and "transfers=False" in found[1] and found[2] is True
 
 
+# Handles that say whether a tensor is locked, and, as in older releases, that do not.
+STRIDED = """
+from types import SimpleNamespace
+class Strided:  # a tensor, as far as is asked
+    element_size = lambda self: 1
+    is_contiguous = is_pinned = lambda self: False
+    def __init__(self, address, device="cpu"):
+        self.address, self.device = address, SimpleNamespace(type=device)
+    numel = lambda self: 4096
+    data_ptr = lambda self: self.address
+class Handle:
+    get_intra_op_parallelism = lambda self: 1
+    move = lambda self, *arguments: 1
+    read = write = pread = pwrite = sync_pread = sync_pwrite = async_pread = async_pwrite = wait = move
+    locked = ()
+    def new_cpu_locked_tensor(self, address):
+        self.locked += (address,)
+        return Strided(address)
+    def free_cpu_locked_tensor(self, tensor):
+        self.locked = ()
+        return True
+class Newer(Handle):
+    is_pinned = lambda self, tensor: tensor.device.type == "cpu" and tensor.address in self.locked
+class Own(deepspeed_aio_utils.handles.raising_handle({})):
+    is_pinned = lambda self, tensor: False
+handle = Own()
+column = handle.new_cpu_locked_tensor(4096)
+def refused(direction, tensor):
+    error = failure(getattr(handle, direction), tensor, path("file"))
+    return error and "locked and not contiguous" in str(error)
+with open(path("file"), "wb") as file:
+    file.write(bytes(4096))
+found = [refused(direction, column) for direction in ("sync_pread", "async_pread", "sync_pwrite")]
+found += [refused("sync_pread", Strided(8192)), refused("sync_pread", Strided(4096, "npu"))]
+found += [handle.free_cpu_locked_tensor(column), refused("sync_pread", column)]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("base", ["Handle", "Newer"])
+def test_a_read_that_deepspeed_would_drop_is_refused(scripts, ops, base):
+    found = scripts.code(ops.module(NEWEST), STRIDED.replace("{}", base))
+    assert found == [True, True, None, None, None, True, None]
+
+
 LEFT = {
     "at exit": "",
     "deleted": "del handle; print('deleted', flush=True)",

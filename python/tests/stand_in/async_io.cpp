@@ -249,7 +249,6 @@ PYBIND11_MODULE(NAME, module)
         .def("async_pread", &unchecked<true, true>, buffer, file, offset)
         .def("async_pwrite", &unchecked<false, true>, buffer, file, offset)
         .def("async_pwrite", &Handle::write_opened, buffer, "fd"_a, offset)
-        // All buffers are copied.
         .def("is_pinned", [](const Handle&, const py::buffer&) { return false; })
         .def("wait", &Handle::wait, py::call_guard<py::gil_scoped_release>());
 }
