@@ -33,13 +33,13 @@ std::function<void(Case&)> new_file_on(Disk disk, int error)
 }
 
 // A new file that is smaller than a sector, so that it goes through the page cache, and small
-// enough for an inode of ext4. It does not begin at 0: it ends at the sum of offset and length.
+// enough for an inode of ext4. It begins at neither 0 nor its length: it ends at the sum of both.
 std::function<void(Case&)> failing_tail(Disk disk)
 {
     return [=](Case& c) {
         new_file_on(disk, EIO)(c);
         c.file_offset = 64;
-        c.num_bytes = 64;
+        c.num_bytes = 128;
         c.before = [](Stage&) { fail_disk(); };
     };
 }
@@ -94,10 +94,10 @@ std::vector<Fault> disks()
                  });
              };
          }},
-        {"failing_disk_below_overlayfs", "disk that fails with EIO, below overlayfs; 64 bytes",
+        {"failing_disk_below_overlayfs", "disk that fails with EIO, below overlayfs; 128 bytes",
          false, true, always, failing_tail(Disk::overlay)},
         {"failing_disk_of_small_files",
-         "disk that fails with EIO, ext4 with `inline_data`; 64 bytes", false, true, always,
+         "disk that fails with EIO, ext4 with `inline_data`; 128 bytes", false, true, always,
          failing_tail(Disk::inline_data)},
         {"sectors_4k_own_padding",
          "4 KiB sectors: 1 MiB + 2 KiB by 2 threads (DeepSpeed's padding)", true, true, always,
