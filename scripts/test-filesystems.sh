@@ -7,7 +7,8 @@
 cd "$root"
 readonly build=$root/build/filesystems
 
-# tests_on TYPE OPTIONS FAULTS: without these; mounted in a namespace, and so as long as the tests run.
+# tests_on TYPE OPTIONS FAULTS: the tests on the image, without these faults. It is mounted in a namespace of
+# theirs, and so as long as they run.
 tests_on() {
   # shellcheck disable=SC2016  # that shell expands it
   DSAIO_TEST_DIR=$build/mounted unshare --mount sh -euc \
@@ -30,7 +31,7 @@ mkdir -p "$build/mounted"
 step -n configure cmake --preset check && step -n build cmake --build build/check --parallel "$(nproc)" ||
   { summary || exit; }
 for filesystem in "${filesystems[@]}"; do
-  # Those have disks of their own.
+  # Faults that have disks of their own.
   type=${filesystem%%,*} left_out='disks|device_mapper'
   # It keeps direct writes in the page cache, where two of the faults in faults.calls cannot happen.
   [[ $filesystem != *journal ]] || left_out+='|calls'

@@ -43,6 +43,7 @@ int run_mkfs(const std::string& image, const char* features)
     if (child == 0) {
         // Debian has it where the path of an ordinary user does not lead.
         setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
+        // Inodes with room for a small file, for `inline_data`.
         execlp("mkfs.ext4", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-I", "1024", "-O",
                features, "-E", "nodiscard,lazy_itable_init=0", image.c_str(), nullptr);
         _exit(127);
