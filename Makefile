@@ -36,7 +36,7 @@ bench:
 faults:
 	@scripts/faults.sh
 
-#: make test-all          make test and all below, one after the other; 5 hours. TIERS="defects fuzz" for some
+#: make test-all          make test and all below, one after the other; 4 hours. TIERS="defects fuzz" for some
 test-all:
 	@scripts/test-all.sh
 
@@ -52,7 +52,7 @@ test-releases:
 test-deepspeed:
 	@scripts/test-deepspeed.sh
 
-#: make mutants           changes the libraries in every small way; some test notices each; 2.5 hours; ONLY=regex
+#: make mutants           changes the libraries in every small way; some test notices each; 2 hours; ONLY=regex
 mutants:
 	@scripts/mutants.sh
 

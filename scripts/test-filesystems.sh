@@ -7,8 +7,8 @@
 cd "$root"
 readonly build=$root/build/filesystems
 
-# tests_on TYPE OPTIONS FAULTS: the tests on the image, without these faults. It is mounted in a namespace of
-# theirs, and so as long as they run.
+# tests_on TYPE OPTIONS FAULTS: runs the tests on the image, without these faults. It is mounted in a mount
+# namespace of their own, so the kernel unmounts it when they end.
 tests_on() {
   # shellcheck disable=SC2016  # that shell expands it
   DSAIO_TEST_DIR=$build/mounted unshare --mount sh -euc \
@@ -39,7 +39,7 @@ for filesystem in "${filesystems[@]}"; do
   truncate -s 8G "$build/image"
   if ! step -n "mkfs.$type" "mkfs.$type" "$build/image"; then
     continue
-  # To mount one loads the kernel's module, if it has one.
+  # Mounting loads the kernel's module, where there is one.
   elif ! unshare --mount mount -o loop "$build/image" "$build/mounted" && ! grep -qw "$type" /proc/filesystems; then
     skip "$filesystem" "this kernel has no $type"
   else

@@ -215,7 +215,7 @@ def _remembering_methods(original: Any) -> dict[str, Any]:
     def free_cpu_locked_tensor(self: Any, *args: Any, **named: Any) -> Any:
         for tensor in (*args, *named.values()):
             if hasattr(tensor, "data_ptr"):
-                # Before another thread can lock one there.
+                # First, because another thread may lock a tensor at this address as soon as it is free.
                 self._dsaio_transfers.locked.discard(tensor.data_ptr())
         return original.free_cpu_locked_tensor(self, *args, **named)
 

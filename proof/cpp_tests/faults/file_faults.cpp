@@ -33,7 +33,7 @@ std::function<void(Case&)> new_file_on(Disk disk, int error)
 }
 
 // A new file that is smaller than a sector, so that it goes through the page cache, and small
-// enough for an inode of ext4. It begins at neither 0 nor its length: it ends at the sum of both.
+// enough for an inode of ext4. Offset and length differ, so that nothing but their sum is its end.
 std::function<void(Case&)> failing_tail(Disk disk)
 {
     return [=](Case& c) {
